@@ -1,0 +1,82 @@
+//! The Congress.gov API: one client, and the questions the updater asks it.
+
+use std::future::Future;
+
+use serde_json::Value;
+
+use crate::domain::{DateTime, ListItem};
+
+/// What can go wrong with a request. No variant ever holds the key.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ApiError {
+    #[error("the API refused the key ({code}): set CONGRESS_API_KEY to a valid key (free at api.congress.gov/sign-up)")]
+    Key { code: String },
+    #[error("{endpoint}: not found (404)")]
+    NotFound { endpoint: String },
+    #[error("{endpoint}: answered {status}{detail}")]
+    Status { endpoint: String, status: u16, detail: String },
+    #[error("{endpoint}: {detail}")]
+    Transport { endpoint: String, detail: String },
+    #[error("{endpoint}: no answer within {seconds} s")]
+    Timeout { endpoint: String, seconds: f64 },
+    #[error("{endpoint}: the answer is larger than {limit_mib} MiB")]
+    TooLarge { endpoint: String, limit_mib: u64 },
+    #[error("{endpoint}: {detail}")]
+    Nonsense { endpoint: String, detail: String },
+    #[error("{endpoint}: redirected to another host ({host}); not followed")]
+    Redirected { endpoint: String, host: String },
+    #[error("the hourly request limit is used up; it resets in about {minutes} min")]
+    RateLimited { minutes: u64 },
+    #[error("the circuit breaker is open: the API failed {failures} times in a row; next try in {wait_seconds:.0} s")]
+    CircuitOpen { failures: u64, wait_seconds: f64 },
+    #[error("interrupted")]
+    Interrupted,
+    /// Raised by a caller's replacement of the client.
+    #[error("{0}")]
+    Foreign(String),
+    #[error("{0}")]
+    Setting(String),
+}
+
+impl ApiError {
+    /// Ends the run, rather than deferring one event.
+    pub fn is_fatal(&self) -> bool {
+        matches!(
+            self,
+            Self::Key { .. } | Self::CircuitOpen { .. } | Self::Interrupted | Self::Setting(_)
+        )
+    }
+}
+
+/// The one joint to the API: the native client, or a caller's replacement of it.
+pub trait Get {
+    /// `endpoint` is relative to the base address ("committee-meeting/119/house/118296").
+    fn get(
+        &self,
+        endpoint: &str,
+        params: &[(String, String)],
+    ) -> impl Future<Output = Result<Value, ApiError>>;
+
+    /// How many requests may be in flight at once.
+    fn concurrency(&self) -> usize;
+
+    /// Called with the time to wait when the breaker opens, and asked whether to wait it out: true at
+    /// most once a run.
+    fn wait_out_breaker(&self) -> bool;
+}
+
+/// Which meetings to list.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    pub congress: i64,
+    /// On `updateDate`; `None` lists all.
+    pub from: Option<DateTime>,
+}
+
+/// Every meeting in the window, each event once with its newest `updateDate`.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    pub items: Vec<ListItem>,
+    /// Bad rows stepped over, filters that had to be done here: for the log and `metrics.errors`.
+    pub problems: Vec<String>,
+}

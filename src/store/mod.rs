@@ -1,0 +1,17 @@
+//! The database: opening and bringing it up, reading and writing domain types, transactions, the
+//! journal, backups. All SQL lives in this module's `sqlite` half; everything above it sees only the
+//! traits and types here, so that a server database can be the second store.
+
+mod error;
+mod handle;
+mod run_lock;
+mod traits;
+mod types;
+
+pub mod sqlite;
+
+pub use error::{StoreError, StoreResult};
+pub use handle::{Access, Handle, Patience, open};
+pub use run_lock::{LockHolder, RunLock};
+pub use traits::{Health, Hearings, Journal, Ledger, Store, Transactions};
+pub use types::*;

@@ -1,0 +1,202 @@
+//! What a store can do, by subject. `sqlite::SqliteStore` is the first one.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::types::{
+    Answer, BatchFigures, BatchHead, BatchId, Deferred, DeferKind, FieldChange, HandMade, Held,
+    Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting, UndoPolicy, UndoReport,
+    UpdateLog, Written,
+};
+use super::StoreResult;
+use crate::domain::{Committee, Components, Meeting};
+
+/// A store, whole.
+pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Send {}
+
+impl<T: Transactions + Hearings + Journal + Ledger + Health + Send> Store for T {}
+
+/// Transactions, savepoints and foreign statements.
+pub trait Transactions {
+    /// Brings an older database up additively, in one transaction, and names what it added. Idempotent
+    /// and cheap when there is nothing to do. Must be called outside a transaction; `begin` calls it.
+    fn bring_up(&mut self) -> StoreResult<Vec<String>>;
+
+    /// `BEGIN IMMEDIATE`, one try (`StoreError::Busy` where another program writes; `Handle::begin`
+    /// waits). Opens a journal batch: every row changed until `commit` is journaled under it.
+    fn begin(&mut self, head: BatchHead) -> StoreResult<BatchId>;
+
+    /// Commits; `None` where nothing was journaled (no batch row is kept then).
+    fn commit(&mut self) -> StoreResult<Option<BatchId>>;
+
+    /// Ends the transaction, if any, as if it had never been. Never fails: a connection that cannot
+    /// roll back is reopened at its next use.
+    fn roll_back(&mut self);
+
+    fn in_transaction(&self) -> bool;
+
+    /// The journal batch of the open transaction.
+    fn current_batch(&self) -> Option<BatchId>;
+
+    /// One savepoint inside the open transaction (for the plain mode's records); not nested.
+    fn savepoint(&mut self) -> StoreResult<()>;
+    fn release_savepoint(&mut self) -> StoreResult<()>;
+    fn roll_back_to_savepoint(&mut self) -> StoreResult<()>;
+
+    /// A caller's own statement, inside the open transaction or (reads, and writes journaled as
+    /// `Manual`) outside one. Refuses what would end the transaction, attach a file or switch off the
+    /// journal; finds out when a statement ended the transaction all the same (`INSERT OR ROLLBACK`).
+    fn execute(&mut self, sql: &str, params: &SqlParams) -> StoreResult<Answer>;
+}
+
+/// Reading and writing domain types. Writers need an open transaction.
+pub trait Hearings {
+    /// The row of `hearings`, in the table's column order.
+    fn hearing_row(&mut self, event_id: &str) -> StoreResult<Option<Row>>;
+
+    /// By row id, for callers who pass rows and tuples around.
+    fn hearing_row_by_id(&mut self, hearing_id: i64) -> StoreResult<Option<Row>>;
+
+    /// Column names of a table in order; empty where the table is not there.
+    fn columns(&mut self, table: &str) -> StoreResult<Vec<String>>;
+
+    fn committee_row(&mut self, system_code: &str) -> StoreResult<Option<Row>>;
+
+    /// A hearing with everything the diff compares. Works on every older shape.
+    fn stored_meeting(&mut self, event_id: &str) -> StoreResult<Option<StoredMeeting>>;
+
+    /// event id -> `update_date` as stored, of one congress.
+    fn update_dates(&mut self, congress: i64) -> StoreResult<HashMap<String, Option<String>>>;
+
+    /// Every known committee's system code, lower case.
+    fn committee_codes(&mut self) -> StoreResult<HashSet<String>>;
+
+    /// Inserts or updates a hearing and, per `components`, its related rows, all by the contract's
+    /// value rules: absent never overwrites, empty never deletes, a non-empty list replaces, ids stay,
+    /// an unchanged row is not rewritten. The committees it names must be in the store.
+    fn write_meeting(
+        &mut self,
+        meeting: &Meeting,
+        hearing_id: Option<i64>,
+        components: Components,
+    ) -> StoreResult<Written>;
+
+    /// Only the related rows, of a hearing that is stored.
+    fn write_related(
+        &mut self,
+        hearing_id: i64,
+        meeting: &Meeting,
+        components: Components,
+        how: Related,
+    ) -> StoreResult<Written>;
+
+    /// Inserts a committee that is not there (its parent must be); returns its row id either way.
+    fn write_committee(&mut self, committee: &Committee, congress: i64) -> StoreResult<i64>;
+
+    /// Stores only `update_date`; false where the event is not stored or has it already.
+    fn write_update_date(&mut self, event_id: &str, update_date: &str) -> StoreResult<bool>;
+
+    /// One person with one organization is one row, whatever the courtesy title. -> (id, added)
+    fn get_or_create_witness(
+        &mut self,
+        full_name: &str,
+        organization: Option<&str>,
+        title: Option<&str>,
+    ) -> StoreResult<(i64, bool)>;
+
+    /// An appearance seen again keeps its id. -> (id, added)
+    fn create_witness_appearance(
+        &mut self,
+        witness_id: i64,
+        hearing_id: i64,
+        position: Option<&str>,
+        witness_type: Option<&str>,
+        order: Option<i64>,
+    ) -> StoreResult<(i64, bool)>;
+
+    fn link_committee(&mut self, hearing_id: i64, committee_id: i64, primary: bool) -> StoreResult<()>;
+
+    /// -> how many links there were.
+    fn unlink_committees(&mut self, hearing_id: i64) -> StoreResult<usize>;
+}
+
+/// Undoing, history, retention.
+pub trait Journal {
+    /// Undoes whole batches (given in any order), exactly, in one transaction of its own, which is
+    /// journaled too. Undoing what is undone is a no-op with `undone: true`.
+    fn undo(&mut self, batches: &[BatchId], policy: UndoPolicy) -> StoreResult<UndoReport>;
+
+    /// Honours a hand-made checkpoint as it stands, in one transaction: additions deleted with their
+    /// dependants, updates restored. A column name that is not in the table refuses the whole.
+    fn undo_by_hand(&mut self, checkpoint: &HandMade) -> StoreResult<UndoReport>;
+
+    /// What changed in a hearing, oldest first; empty where the journal knows nothing of it.
+    fn history(&mut self, event_id: &str) -> StoreResult<Vec<FieldChange>>;
+
+    /// Removes journal entries older than this many days; -> batches removed.
+    fn prune_journal(&mut self, days: i64) -> StoreResult<usize>;
+
+    fn runs(&mut self, newest: usize) -> StoreResult<Vec<RunInfo>>;
+    fn run(&mut self, run: RunId) -> StoreResult<Option<RunInfo>>;
+
+    /// Event ids (hearings) and row ids (witnesses, witness documents) that batches touched: for
+    /// telling what of a filled checkpoint the journal covers.
+    fn touched(&mut self, batches: &[BatchId]) -> StoreResult<HandMade>;
+}
+
+/// Runs, logs, deferred and held events. Writers need an open transaction unless they say otherwise.
+pub trait Ledger {
+    /// Opens a run (own small transaction).
+    fn start_run(&mut self, congress: i64, mode: &str, trigger: &str) -> StoreResult<RunId>;
+
+    /// Closes it: batch figures, outcome, and the row of `update_logs` (with its
+    /// `schedule_execution_logs` row where a schedule is named), in one small transaction of its own.
+    /// -> `log_id`.
+    fn finish_run(
+        &mut self,
+        run: Option<RunId>,
+        log: &UpdateLog,
+        figures: &[BatchFigures],
+    ) -> StoreResult<Option<i64>>;
+
+    /// Naive local start time of the last successful run, from `update_logs`; `None` where the table is
+    /// missing or has none.
+    fn last_success(&mut self) -> StoreResult<Option<String>>;
+
+    fn deferred(&mut self) -> StoreResult<Vec<Deferred>>;
+    /// Remembers an event or counts one more try. (Bookkeeping: own small transaction when none is open.)
+    fn defer(
+        &mut self,
+        event_id: &str,
+        congress: Option<i64>,
+        chamber: Option<&str>,
+        kind: DeferKind,
+        reason: &str,
+    ) -> StoreResult<()>;
+    /// It is in (or is given up): forget it.
+    fn undefer(&mut self, event_ids: &[&str]) -> StoreResult<usize>;
+
+    fn held(&mut self) -> StoreResult<Vec<Held>>;
+    fn hold(&mut self, events: &[(String, Option<String>)], run: Option<RunId>) -> StoreResult<()>;
+    /// -> false where the event was not held.
+    fn release(&mut self, event_id: &str) -> StoreResult<bool>;
+
+    /// A small fact of ours, such as "has held 100 hearings".
+    fn fact(&mut self, key: &str) -> StoreResult<Option<String>>;
+    fn set_fact(&mut self, key: &str, value: &str) -> StoreResult<()>;
+}
+
+/// What the checks need. Reads only.
+pub trait Health {
+    fn path(&self) -> &Path;
+    /// Tables of the original schema that are missing.
+    fn missing_tables(&mut self) -> StoreResult<Vec<String>>;
+    /// name -> rows, for every table that is there (ours aside).
+    fn table_counts(&mut self) -> StoreResult<Vec<(String, i64)>>;
+    /// Foreign keys, integrity (`quick_check`), duplicates, orphans, counts.
+    fn soundness(&mut self) -> StoreResult<Soundness>;
+    /// The online backup, in steps between which `interrupted` is asked; -> the file written.
+    fn back_up(&mut self, folder: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<PathBuf>;
+    /// Folds a WAL back into the file at the end of a run; no-op in other journal modes.
+    fn checkpoint_wal(&mut self) -> StoreResult<()>;
+}

@@ -1,0 +1,397 @@
+//! What crosses the store's border.
+
+use std::sync::Arc;
+
+use crate::domain::{Meeting, Slot};
+
+/// A value as SQLite keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SqlValue {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+/// A row with its column names, in the table's (or statement's) order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub columns: Arc<[String]>,
+    pub values: Vec<SqlValue>,
+}
+
+impl Row {
+    /// The value of a column, by name (ASCII case ignored).
+    pub fn get(&self, column: &str) -> Option<&SqlValue> {
+        let at = self.columns.iter().position(|c| c.eq_ignore_ascii_case(column))?;
+        self.values.get(at)
+    }
+}
+
+/// What a statement gave back.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    pub columns: Option<Arc<[String]>>,
+    pub rows: Vec<Vec<SqlValue>>,
+    /// Rows changed; -1 for a statement that changes none (as `sqlite3.Cursor.rowcount`).
+    pub rowcount: i64,
+    pub last_insert_id: i64,
+}
+
+/// Positional or named parameters of a foreign statement.
+#[derive(Debug, Clone)]
+pub enum SqlParams {
+    Positional(Vec<SqlValue>),
+    Named(Vec<(String, SqlValue)>),
+}
+
+pub type RunId = i64;
+pub type BatchId = i64;
+
+/// What a transaction is for; stored in `updater_batches.kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchKind {
+    /// A batch of the batched mode.
+    Batch,
+    /// The one pass of the plain mode.
+    Plain,
+    /// Valid records of a failed batch (`BATCH_SALVAGE`).
+    Salvage,
+    /// `_update_related_data`.
+    Related,
+    /// `update_date`s that moved while nothing else did.
+    Dates,
+    /// The undoing of earlier batches.
+    Undo,
+    /// SQL of a caller, outside any batch.
+    Manual,
+    /// Our own bookkeeping only (deferred events, runs): no batch row is kept when nothing was journaled.
+    Bookkeeping,
+}
+
+impl BatchKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Plain => "plain",
+            Self::Salvage => "salvage",
+            Self::Related => "related",
+            Self::Dates => "dates",
+            Self::Undo => "undo",
+            Self::Manual => "manual",
+            Self::Bookkeeping => "bookkeeping",
+        }
+    }
+}
+
+/// The head of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchHead {
+    pub run: Option<RunId>,
+    /// As logged ("Batch 3/10"); 0 outside the batched mode.
+    pub number: i64,
+    pub kind: BatchKind,
+}
+
+/// A hearing with everything of it that the diff compares.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StoredMeeting {
+    pub hearing_id: i64,
+    pub event_id: String,
+    pub congress: Option<i64>,
+    pub chamber: Option<String>,
+    pub title: Option<String>,
+    pub hearing_type: Option<String>,
+    pub status: Option<String>,
+    /// `hearing_date`, else `hearing_date_only`.
+    pub date: Option<String>,
+    pub time: Option<String>,
+    pub location: Option<String>,
+    pub video_url: Option<String>,
+    pub youtube_video_id: Option<String>,
+    pub video_type: Option<String>,
+    pub jacket_number: Option<String>,
+    pub url: Option<String>,
+    pub congress_gov_url: Option<String>,
+    pub update_date: Option<String>,
+    pub committees: Vec<StoredCommitteeLink>,
+    pub witnesses: Vec<StoredWitness>,
+    pub witness_documents: Vec<StoredWitnessDocument>,
+    /// Kept in `updater_unmatched_documents`.
+    pub unmatched_documents: Vec<StoredWitnessDocument>,
+    pub supporting_documents: Vec<StoredDocument>,
+    pub transcripts: Vec<StoredTranscript>,
+    pub bills: Vec<StoredBill>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCommitteeLink {
+    pub committee_id: i64,
+    pub system_code: String,
+    pub is_primary: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredWitness {
+    pub appearance_id: i64,
+    pub witness_id: i64,
+    pub full_name: String,
+    pub organization: Option<String>,
+    pub position: Option<String>,
+    pub order: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredWitnessDocument {
+    /// `None` for an unmatched one.
+    pub appearance_id: Option<i64>,
+    pub document_type: String,
+    pub format: Option<String>,
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDocument {
+    pub document_id: i64,
+    pub document_type: String,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub format: Option<String>,
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTranscript {
+    pub transcript_id: i64,
+    pub jacket_number: Option<String>,
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBill {
+    pub congress: i64,
+    pub bill_type: String,
+    pub number: i64,
+}
+
+/// What writing one meeting did.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Written {
+    pub hearing_id: i64,
+    pub added: bool,
+    /// Something of an existing hearing (row or related rows) really changed.
+    pub changed: bool,
+    pub witnesses_added: Vec<i64>,
+    pub appearances_added: Vec<i64>,
+    /// Witness documents.
+    pub documents_added: Vec<i64>,
+    /// Witnesses added, changed or linked, and committees linked or unlinked, for the counters.
+    pub witnesses_touched: usize,
+    pub committees_touched: usize,
+}
+
+/// How related rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Related {
+    /// A non-empty list replaces what is stored.
+    Replace,
+    /// Only what is missing is added (`_update_related_data`).
+    FillGaps,
+}
+
+/// A deferred event (`updater_deferred`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferred {
+    pub event_id: String,
+    pub congress: Option<i64>,
+    /// As in the API's paths; `None` where unknown.
+    pub chamber: Option<String>,
+    pub reason: String,
+    pub kind: DeferKind,
+    /// Runs that tried and failed.
+    pub tries: i64,
+    /// Consecutive runs that were answered 404.
+    pub not_found: i64,
+    /// UTC, `2025-07-28 22:08:17`.
+    pub first_seen: String,
+    pub last_tried: String,
+}
+
+/// Why an event was deferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeferKind {
+    Fetch,
+    NotFound,
+    Batch,
+    Record,
+}
+
+impl DeferKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::NotFound => "not_found",
+            Self::Batch => "batch",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// An event that a person rolled back on purpose (`updater_held`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub event_id: String,
+    /// The upstream `updateDate` that was undone: held until it moves past this. `None`: until released.
+    pub update_date: Option<String>,
+    pub held_at: String,
+    pub run: Option<RunId>,
+}
+
+/// What is to be undone, and how to meet rows that changed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UndoPolicy {
+    /// Name the rows that were changed again, and undo nothing.
+    AllOrNothing,
+    /// Leave those rows, undo the rest.
+    Force,
+}
+
+/// The outcome of an undo.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UndoReport {
+    pub undone: bool,
+    pub rows_restored: usize,
+    /// Rows that were changed again since ("hearings 1346 (event 118296): changed again by ...").
+    pub conflicts: Vec<String>,
+    /// Rows that stay because something outside still uses them ("witnesses 17 'Jane Roe': used by ...").
+    pub kept: Vec<String>,
+    /// Ids of a hand-made checkpoint that do not exist, and the like.
+    pub warnings: Vec<String>,
+    /// Hearings touched: event id, and the upstream update date that the undone state had.
+    pub events: Vec<(String, Option<String>)>,
+    pub batches: Vec<BatchId>,
+}
+
+/// A checkpoint made by hand: ids and dicts only, no journal behind it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HandMade {
+    /// Event id -> column -> value.
+    pub originals: Vec<(String, Vec<(String, SqlValue)>)>,
+    /// Event ids.
+    pub updated: Vec<String>,
+    /// Event ids.
+    pub added: Vec<String>,
+    pub witnesses_added: Vec<i64>,
+    pub documents_added: Vec<i64>,
+}
+
+/// A field that a batch changed (`hearing-updater history`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldChange {
+    /// UTC.
+    pub at: String,
+    pub run: Option<RunId>,
+    pub batch: BatchId,
+    pub kind: String,
+    /// `hearings`, `hearing_committees`, `witness_appearances`, ...
+    pub table: String,
+    /// `added`, `changed`, `removed`.
+    pub action: &'static str,
+    /// Readable key of the row ("witness Jane Roe"); empty for the hearing itself.
+    pub row: String,
+    /// Empty for a whole row added or removed.
+    pub field: String,
+    pub before: SqlValue,
+    pub after: SqlValue,
+}
+
+/// A past run, as `hearing-updater rollback` and the ledger know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunInfo {
+    pub run: RunId,
+    /// Naive local time.
+    pub started_at: String,
+    pub ended_at: Option<String>,
+    pub congress: i64,
+    pub mode: String,
+    pub success: Option<bool>,
+    pub batches: Vec<BatchInfo>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchInfo {
+    pub batch: BatchId,
+    pub number: i64,
+    pub kind: String,
+    /// `applied`, `undone`, `failed`, `skipped`.
+    pub state: String,
+    pub entries: i64,
+}
+
+/// The figures of a batch, recorded with its run (also of failed ones).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BatchFigures {
+    pub number: i64,
+    /// The journal's batch, where it was applied.
+    pub batch: Option<BatchId>,
+    pub size: i64,
+    pub records: i64,
+    /// `applied`, `failed`, `skipped`, `salvaged`.
+    pub outcome: String,
+    pub error: Option<String>,
+    pub issues: Vec<String>,
+    pub validate_ms: f64,
+    pub apply_ms: f64,
+    pub commit_ms: f64,
+}
+
+/// A row of `update_logs` to be written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateLog {
+    /// Naive local times, `2025-10-13 21:25:58`.
+    pub start_time: String,
+    pub end_time: String,
+    pub duration_seconds: f64,
+    pub hearings_checked: i64,
+    pub hearings_updated: i64,
+    pub hearings_added: i64,
+    pub committees_updated: i64,
+    pub witnesses_updated: i64,
+    pub api_requests: i64,
+    pub errors: Vec<String>,
+    pub success: bool,
+    pub trigger_source: String,
+    pub schedule_id: Option<i64>,
+}
+
+/// What `verify` compares before and after a run. Each list holds readable, stable descriptions of
+/// single findings ("witness_appearances row 17: no hearings row 99"), so that the two can be subtracted.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Soundness {
+    pub foreign_keys: Vec<String>,
+    pub integrity: Vec<String>,
+    pub duplicates: Vec<String>,
+    pub invalid_values: Vec<String>,
+    pub hearings: i64,
+    pub committees: i64,
+    pub witnesses: i64,
+    pub appearances: i64,
+    pub links: i64,
+    pub orphans: Vec<String>,
+}
+
+/// A meeting to be written, with what the writer has to know of its origin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToWrite<'a> {
+    pub meeting: &'a Meeting,
+    /// The stored hearing it updates; found by event id where absent.
+    pub hearing_id: Option<i64>,
+}
+
+/// A document kept until a witness matches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmatched {
+    pub slot: Option<Slot>,
+    pub url: String,
+}
