@@ -21,7 +21,7 @@ pub enum StoreError {
     Io { path: PathBuf, detail: String },
     #[error("{path}: the disk is full; nothing of this batch was kept")]
     DiskFull { path: PathBuf },
-    #[error("{path}: locked by another program; waited {waited_seconds:.0} s")]
+    #[error("{path}: locked by another program or thread; waited {waited_seconds:.0} s")]
     Busy { path: PathBuf, waited_seconds: f64 },
     #[error("another update of {path} is running: process {holder} (since {since})")]
     Running { path: PathBuf, holder: String, since: String },
@@ -29,7 +29,7 @@ pub enum StoreError {
     Constraint { message: String },
     #[error("{message}")]
     Sql { message: String },
-    #[error("not allowed inside a batch: {what}")]
+    #[error("not allowed: {what}")]
     Refused { what: String },
     #[error("a statement ended the batch's transaction ({statement}); nothing of it was kept")]
     TransactionGone { statement: String },

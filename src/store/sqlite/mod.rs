@@ -1,18 +1,59 @@
 //! The SQLite store.
 
+mod classify;
+mod foreign;
+mod health;
+mod init;
+mod journal;
+mod locks;
+mod migrate;
+mod open;
+mod pending;
+mod transactions;
+
+#[cfg(test)]
+pub(in crate::store) mod testing;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use super::{Access, BatchHead};
 
+pub use init::init;
+pub(in crate::store) use open::{BUSY, Identity, look_at};
+
+use foreign::Guard;
+
 /// One open database file.
 pub struct SqliteStore {
     conn: rusqlite::Connection,
     path: PathBuf,
     access: Access,
+    /// The file that was opened, to notice when another one takes its place.
+    identity: Option<Identity>,
     /// The journal batch that the triggers write under; 0 while none is open. Shared with the SQL
     /// function `updater_batch()` that the TEMP triggers call.
     batch: Arc<AtomicI64>,
     head: Option<BatchHead>,
+    /// The newest journal entry when the transaction began.
+    entry_mark: i64,
+    savepoint_open: bool,
+    /// `PRAGMA schema_version` for which nothing is left to bring up.
+    brought_up: Option<i64>,
+    /// `PRAGMA schema_version` for which the journal's triggers were made.
+    triggers_for: Option<i64>,
+    /// The open transaction changed the schema: its rollback takes the remade triggers along.
+    schema_touched: bool,
+    /// What the authorizer asks about callers' statements.
+    guard: Guard,
+    /// The connection could not roll back; only closing it ends the transaction.
+    broken: bool,
+}
+
+/// The path of a file beside the database, such as its `-wal`.
+fn beside(path: &std::path::Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }

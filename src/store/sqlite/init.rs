@@ -1,0 +1,157 @@
+//! Making a new, empty database.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::classify::classify;
+use super::{beside, locks, migrate};
+use crate::store::{StoreError, StoreResult};
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Makes a new database with every table, in WAL mode; its folder too, where that is missing. A file
+/// that is there is left alone, unless it is empty. The file appears whole or not at all.
+pub fn init(path: &Path) -> StoreResult<()> {
+    let io = |error: io::Error| io_error(path, &error);
+    match std::fs::metadata(path) {
+        Ok(facts) if facts.is_dir() => {
+            return Err(StoreError::Io {
+                path: path.to_path_buf(),
+                detail: "a folder, not a database file".to_owned(),
+            });
+        }
+        Ok(facts) if facts.len() > 0 => {
+            return Err(StoreError::Io {
+                path: path.to_path_buf(),
+                detail: "exists already; it was left as it is".to_owned(),
+            });
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    let folder = folder_of(path);
+    std::fs::create_dir_all(&folder).map_err(io)?;
+    let building = beside(path, &format!(".new-{}", std::process::id()));
+    remove_all(&building);
+    let outcome = build(&building)
+        .map_err(|error| classify(error, path, "cannot make the database"))
+        .and_then(|()| put_in_place(&building, path, &folder).map_err(io));
+    remove_all(&building);
+    outcome
+}
+
+fn build(path: &Path) -> rusqlite::Result<()> {
+    locks::install();
+    let conn = Connection::open(path)?;
+    conn.execute_batch("PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL;")?;
+    conn.execute_batch("BEGIN")?;
+    conn.execute_batch(SCHEMA)?;
+    migrate::add_all(&conn)?;
+    conn.execute_batch("COMMIT")?;
+    // Folds the WAL in and removes it.
+    conn.close().map_err(|(_, error)| error)
+}
+
+fn put_in_place(building: &Path, path: &Path, folder: &Path) -> io::Result<()> {
+    File::open(building)?.sync_all()?;
+    match std::fs::metadata(path) {
+        // Somebody's empty file: replaced.
+        Ok(facts) if facts.len() == 0 => std::fs::rename(building, path)?,
+        // A link fails where another program made the file meanwhile; a rename would erase it.
+        _ => match std::fs::hard_link(building, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => std::fs::rename(building, path)?,
+            Ok(()) => {}
+        },
+    }
+    sync_folder(folder)
+}
+
+fn remove_all(building: &Path) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let _ = std::fs::remove_file(beside(building, suffix));
+    }
+}
+
+/// The folder a path is in; `.` for a bare name.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Makes a rename last.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
+
+/// A failure of the file system in the store's words.
+pub(in crate::store) fn io_error(path: &Path, error: &io::Error) -> StoreError {
+    let path = path.to_path_buf();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull { path },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::ReadOnly {
+                path,
+                detail: error.to_string(),
+            }
+        }
+        _ => StoreError::Io {
+            path,
+            detail: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::{Access, Transactions};
+
+    #[test]
+    fn a_new_database_is_one_wal_file_with_nothing_left_to_bring_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new folder").join("a?b%20#c.db");
+        init(&path).unwrap();
+        let here: Vec<_> = std::fs::read_dir(path.parent().unwrap())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(here, ["a?b%20#c.db"]);
+        let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
+        assert!(store.bring_up().unwrap().is_empty());
+        let mode: String = store
+            .conn
+            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(mode, "wal");
+    }
+
+    #[test]
+    fn an_empty_file_is_filled_and_a_full_one_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.db");
+        File::create(&path).unwrap();
+        init(&path).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(!before.is_empty());
+        let error = init(&path).unwrap_err().to_string();
+        assert!(error.contains("exists already"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_folder_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(init(dir.path()).unwrap_err().to_string().contains("folder"));
+    }
+}

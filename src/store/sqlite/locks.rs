@@ -1,0 +1,95 @@
+//! Locks that belong to the open file, not to the process.
+//!
+//! POSIX drops all of a process's `fcntl` locks on a file as soon as any descriptor of that file is
+//! closed. Python's `sqlite3` module brings a second SQLite into our process; when it closes the
+//! database while we write, our lock would silently be gone. Linux has locks that belong to the open
+//! file description instead (`F_OFD_SETLK`), which conflict with ordinary ones as they should. SQLite's
+//! unix VFS lets its system calls be replaced by name: we replace `fcntl`.
+
+#![allow(unsafe_code)]
+
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod shim {
+    use std::ffi::{c_char, c_int, c_void};
+    use std::sync::OnceLock;
+
+    use rusqlite::ffi;
+
+    static INSTALLED: OnceLock<bool> = OnceLock::new();
+
+    /// In place of `fcntl`. The real one is variadic in C; on these targets (System V x86-64, AAPCS64
+    /// on Linux) a variadic call passes its first arguments in the same registers as a plain one, so a
+    /// function with a fixed third argument of pointer size serves. SQLite passes an `int`, a pointer
+    /// or nothing there; whatever is in the register is handed through as it came.
+    unsafe extern "C" fn fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
+        let by_file = match command {
+            libc::F_SETLK => libc::F_OFD_SETLK,
+            libc::F_SETLKW => libc::F_OFD_SETLKW,
+            libc::F_GETLK => libc::F_OFD_GETLK,
+            // SAFETY: the arguments are SQLite's own, passed through.
+            _ => return unsafe { libc::fcntl(fd, command, argument) },
+        };
+        let lock = argument.cast::<libc::flock>();
+        if lock.is_null() {
+            // SAFETY: as above; the system refuses a null pointer itself.
+            return unsafe { libc::fcntl(fd, command, argument) };
+        }
+        // SAFETY: with these commands the argument points to a `struct flock` of the caller, which
+        // nobody else looks at during the call. The system demands a zero `l_pid`.
+        let answer = unsafe {
+            (*lock).l_pid = 0;
+            libc::fcntl(fd, by_file, lock)
+        };
+        if answer == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL) {
+            // A kernel older than 3.15, or a file system that knows only the ordinary kind.
+            // SAFETY: as above.
+            return unsafe { libc::fcntl(fd, command, lock) };
+        }
+        answer
+    }
+
+    pub(super) fn install() -> bool {
+        *INSTALLED.get_or_init(|| {
+            let name: *const c_char = c"fcntl".as_ptr();
+            // SAFETY: no connection of this library is open yet (`SqliteStore::open` and its siblings
+            // come through here first), the VFS lives as long as the process, and so does our
+            // function; SQLite keeps system calls as pointers of this untyped kind and casts them back.
+            unsafe {
+                if ffi::sqlite3_initialize() != ffi::SQLITE_OK {
+                    return false;
+                }
+                let vfs = ffi::sqlite3_vfs_find(std::ptr::null());
+                if vfs.is_null() {
+                    return false;
+                }
+                let Some(set) = (*vfs).xSetSystemCall else {
+                    return false;
+                };
+                let ours: unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int = fcntl;
+                let untyped = std::mem::transmute::<
+                    unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int,
+                    unsafe extern "C" fn(),
+                >(ours);
+                set(vfs, name, Some(untyped)) == ffi::SQLITE_OK
+            }
+        })
+    }
+}
+
+/// Puts the replacement in place, once, before the first database is opened. Elsewhere than on 64-bit
+/// Linux SQLite keeps its ordinary locks. -> whether locks belong to the open file.
+pub(super) fn install() -> bool {
+    #[cfg(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
+    return shim::install();
+    #[cfg(not(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    )))]
+    false
+}

@@ -1,0 +1,156 @@
+//! Opening a database file.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::classify::classify;
+use super::foreign::Guard;
+use super::{SqliteStore, locks};
+use crate::store::{Access, StoreError, StoreResult};
+
+/// Kept tiny: who waits for longer does so in slices, and can be interrupted between them.
+pub(in crate::store) const BUSY: Duration = Duration::from_millis(20);
+
+/// Which file it is, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// `None` where there is no file, or no such thing as an inode.
+    #[cfg(unix)]
+    pub(in crate::store) fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let facts = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: facts.dev(),
+            inode: facts.ino(),
+        })
+    }
+
+    #[cfg(not(unix))]
+    pub(in crate::store) fn of(_path: &Path) -> Option<Self> {
+        None
+    }
+}
+
+/// Says what is wrong with a path without opening it: a descriptor of ours that is closed again would
+/// drop the locks that Python's own SQLite may hold on the file.
+pub(in crate::store) fn look_at(path: &Path) -> StoreResult<()> {
+    let facts = match std::fs::metadata(path) {
+        Ok(facts) => facts,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StoreError::Missing {
+                path: path.to_path_buf(),
+            });
+        }
+        Err(error) => {
+            return Err(StoreError::Io {
+                path: path.to_path_buf(),
+                detail: error.to_string(),
+            });
+        }
+    };
+    if facts.is_dir() {
+        return Err(StoreError::Io {
+            path: path.to_path_buf(),
+            detail: "a folder, not a database file".to_owned(),
+        });
+    }
+    if facts.len() == 0 && wal_is_empty(path) {
+        return Err(StoreError::Empty {
+            path: path.to_path_buf(),
+        });
+    }
+    Ok(())
+}
+
+fn wal_is_empty(path: &Path) -> bool {
+    std::fs::metadata(super::beside(path, "-wal")).map_or(true, |facts| facts.len() == 0)
+}
+
+impl SqliteStore {
+    /// Opens a file that exists. The connection is always one that could write, where the system lets
+    /// it: one that cannot would leave a `-wal` and a `-shm` behind. `access` is kept by `query_only`.
+    pub fn open(path: &Path, access: Access) -> StoreResult<Self> {
+        look_at(path)?;
+        locks::install();
+        let identity = Identity::of(path);
+        // No URI: a path may contain `?`, `%` and `#`.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let fail = |error| classify(error, path, "cannot open the database");
+        let mut conn = Connection::open_with_flags(path, flags).map_err(fail)?;
+        conn.busy_timeout(BUSY).map_err(fail)?;
+        conn.set_prepared_statement_cache_capacity(256);
+        let guard = Guard::default();
+        guard.install(&mut conn).map_err(fail)?;
+        conn.execute_batch(
+            "PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY;",
+        )
+        .map_err(fail)?;
+        // The first look into the file; a file that is none of SQLite's is found out here.
+        conn.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))
+            .map_err(fail)?;
+        conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16000;")
+            .map_err(fail)?;
+        let mut store = Self {
+            conn,
+            path: path.to_path_buf(),
+            access: Access::ReadWrite,
+            identity,
+            batch: Arc::new(AtomicI64::new(0)),
+            head: None,
+            entry_mark: 0,
+            savepoint_open: false,
+            brought_up: None,
+            triggers_for: None,
+            schema_touched: false,
+            guard,
+            broken: false,
+        };
+        store.set_access(access)?;
+        Ok(store)
+    }
+
+    /// Switches between what a read-only and a writing handle may do.
+    pub(in crate::store) fn set_access(&mut self, access: Access) -> StoreResult<()> {
+        if self.access != access {
+            let on = access == Access::ReadOnly;
+            self.conn
+                .pragma_update(None, "query_only", on)
+                .map_err(|error| classify(error, &self.path, "switching access"))?;
+            self.access = access;
+        }
+        Ok(())
+    }
+
+    /// Whether the path still leads to the file that was opened.
+    pub(in crate::store) fn is_current(&self) -> bool {
+        self.identity == Identity::of(&self.path)
+    }
+
+    /// Whether the connection is of no more use.
+    pub(in crate::store) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// How long SQLite itself waits for a lock.
+    pub(in crate::store) fn set_wait(&self, wait: Duration) {
+        // Cannot fail on an open connection.
+        let _ = self.conn.busy_timeout(wait);
+    }
+
+    /// Changes with every change of the schema, by whomever.
+    pub(super) fn schema_version(&self) -> StoreResult<i64> {
+        self.conn
+            .prepare_cached("PRAGMA schema_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(|error| classify(error, &self.path, "reading the schema"))
+    }
+}
