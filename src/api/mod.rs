@@ -1,5 +1,19 @@
 //! The Congress.gov API: one client, and the questions the updater asks it.
 
+mod answer;
+mod breaker;
+mod client;
+mod endpoint;
+mod limit;
+mod retry;
+mod settings;
+
+pub use breaker::{Breaker, BreakerState, BreakerStats};
+pub use client::Client;
+pub use endpoint::segment;
+pub use retry::RetryStats;
+pub use settings::{BreakerSettings, ClientSettings, DEMO_KEY, Secret};
+
 use std::future::Future;
 
 use serde_json::Value;
@@ -9,12 +23,18 @@ use crate::domain::{DateTime, ListItem};
 /// What can go wrong with a request. No variant ever holds the key.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
-    #[error("the API refused the key ({code}): set CONGRESS_API_KEY to a valid key (free at api.congress.gov/sign-up)")]
+    #[error(
+        "the API refused the key ({code}): set CONGRESS_API_KEY to a valid key (free at api.congress.gov/sign-up)"
+    )]
     Key { code: String },
     #[error("{endpoint}: not found (404)")]
     NotFound { endpoint: String },
     #[error("{endpoint}: answered {status}{detail}")]
-    Status { endpoint: String, status: u16, detail: String },
+    Status {
+        endpoint: String,
+        status: u16,
+        detail: String,
+    },
     #[error("{endpoint}: {detail}")]
     Transport { endpoint: String, detail: String },
     #[error("{endpoint}: no answer within {seconds} s")]
@@ -27,7 +47,9 @@ pub enum ApiError {
     Redirected { endpoint: String, host: String },
     #[error("the hourly request limit is used up; it resets in about {minutes} min")]
     RateLimited { minutes: u64 },
-    #[error("the circuit breaker is open: the API failed {failures} times in a row; next try in {wait_seconds:.0} s")]
+    #[error(
+        "the circuit breaker is open: the API failed {failures} times in a row; next try in {wait_seconds:.0} s"
+    )]
     CircuitOpen { failures: u64, wait_seconds: f64 },
     #[error("interrupted")]
     Interrupted,

@@ -1,0 +1,453 @@
+//! The circuit breaker: after an outage shows, nobody asks until a recovery period is over; then one
+//! request goes ahead and the others wait for what it finds.
+//!
+//! It judges a request by its final outcome, after the request's own retries. A 500 counts as neither
+//! good nor bad: one broken event upstream is no outage.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::{ApiError, BreakerSettings};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    Closed,
+    Open,
+    HalfOpen,
+}
+
+impl BreakerState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// What a request says about the API's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// An answer: 2xx or 404.
+    Good,
+    /// Transport, time-out, 429, 502, 503, 504.
+    Bad,
+    /// Nothing either way.
+    Neutral,
+}
+
+/// The breaker in numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BreakerStats {
+    pub name: &'static str,
+    pub state: BreakerState,
+    /// Failures in a row.
+    pub failure_count: u64,
+    /// Good answers since the last failure.
+    pub success_count: u64,
+    /// Requests let through.
+    pub total_calls: u64,
+    pub total_failures: u64,
+    pub total_successes: u64,
+    pub times_opened: u64,
+    /// Unix seconds.
+    pub last_state_change: Option<f64>,
+    /// Seconds until the next try; 0 unless open.
+    pub recovery_time_remaining: f64,
+    pub failure_rate_pct: f64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: BreakerState,
+    /// Grows with every change of state: what was sent in an earlier one no longer changes it.
+    generation: u64,
+    opened_at: Instant,
+    /// The one request that tries the API in the half-open state is under way.
+    probing: bool,
+    failures: u64,
+    successes: u64,
+    total_calls: u64,
+    total_failures: u64,
+    total_successes: u64,
+    times_opened: u64,
+    last_change: Option<f64>,
+}
+
+#[derive(Debug)]
+pub struct Breaker {
+    settings: BreakerSettings,
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+/// A request let through; dropped without a verdict (cancelled), it counts as neutral.
+#[derive(Debug)]
+pub(super) struct Pass {
+    breaker: Arc<Breaker>,
+    generation: u64,
+    probe: bool,
+}
+
+impl Breaker {
+    pub fn new(settings: BreakerSettings) -> Self {
+        Self {
+            settings,
+            inner: Mutex::new(Inner {
+                state: BreakerState::Closed,
+                generation: 0,
+                opened_at: Instant::now(),
+                probing: false,
+                failures: 0,
+                successes: 0,
+                total_calls: 0,
+                total_failures: 0,
+                total_successes: 0,
+                times_opened: 0,
+                last_change: None,
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Lets a request through, or says when to come again. While another request tries a recovering
+    /// API, waits for its outcome.
+    pub(super) async fn enter(self: &Arc<Self>) -> Result<Pass, ApiError> {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(verdict) = self.try_enter() {
+                return verdict;
+            }
+            changed.await;
+        }
+    }
+
+    /// `None`: another request is trying the API.
+    fn try_enter(self: &Arc<Self>) -> Option<Result<Pass, ApiError>> {
+        let mut inner = self.lock();
+        if inner.state == BreakerState::Open {
+            if let Some(error) = self.refusal(&inner) {
+                return Some(Err(error));
+            }
+            inner.change(BreakerState::HalfOpen);
+        }
+        let probe = inner.state == BreakerState::HalfOpen;
+        if probe && inner.probing {
+            return None;
+        }
+        inner.probing = probe;
+        inner.total_calls += 1;
+        Some(Ok(Pass {
+            breaker: Arc::clone(self),
+            generation: inner.generation,
+            probe,
+        }))
+    }
+
+    /// The error while the breaker is open and its recovery period is not over.
+    pub(super) fn check(&self) -> Result<(), ApiError> {
+        self.refusal(&self.lock()).map_or(Ok(()), Err)
+    }
+
+    fn refusal(&self, inner: &Inner) -> Option<ApiError> {
+        let wait = self.remaining(inner);
+        (!wait.is_zero()).then(|| ApiError::CircuitOpen {
+            failures: inner.failures,
+            wait_seconds: wait.as_secs_f64(),
+        })
+    }
+
+    fn remaining(&self, inner: &Inner) -> Duration {
+        if inner.state == BreakerState::Open {
+            self.settings
+                .timeout
+                .saturating_sub(inner.opened_at.elapsed())
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    pub fn state(&self) -> BreakerState {
+        self.lock().state
+    }
+
+    /// Closes it by hand; the totals stay.
+    pub fn reset(&self) {
+        {
+            let mut inner = self.lock();
+            inner.change(BreakerState::Closed);
+            inner.failures = 0;
+            inner.successes = 0;
+        }
+        self.changed.notify_waiters();
+    }
+
+    pub fn stats(&self) -> BreakerStats {
+        let inner = self.lock();
+        let judged = inner.total_failures + inner.total_successes;
+        #[allow(clippy::cast_precision_loss)] // counts of requests stay far below 2^52
+        let rate = if judged == 0 {
+            0.0
+        } else {
+            (inner.total_failures as f64 * 10_000.0 / judged as f64).round() / 100.0
+        };
+        BreakerStats {
+            name: "congress_api",
+            state: inner.state,
+            failure_count: inner.failures,
+            success_count: inner.successes,
+            total_calls: inner.total_calls,
+            total_failures: inner.total_failures,
+            total_successes: inner.total_successes,
+            times_opened: inner.times_opened,
+            last_state_change: inner.last_change,
+            recovery_time_remaining: self.remaining(&inner).as_secs_f64(),
+            failure_rate_pct: rate,
+        }
+    }
+
+    /// A panic elsewhere leaves plain counters behind: they are still sound.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn judge(&self, generation: u64, probe: bool, outcome: Outcome) {
+        {
+            let mut inner = self.lock();
+            match outcome {
+                Outcome::Good => inner.total_successes += 1,
+                Outcome::Bad => inner.total_failures += 1,
+                Outcome::Neutral => {}
+            }
+            if generation == inner.generation {
+                if probe {
+                    inner.probing = false;
+                }
+                inner.apply(outcome, u64::from(self.settings.threshold));
+            }
+        }
+        self.changed.notify_waiters();
+    }
+}
+
+impl Inner {
+    fn apply(&mut self, outcome: Outcome, threshold: u64) {
+        match outcome {
+            Outcome::Neutral => {}
+            Outcome::Good => {
+                self.failures = 0;
+                self.successes += 1;
+                if self.state == BreakerState::HalfOpen {
+                    tracing::info!(target: "updaters.api", "Circuit breaker closed: the API answers again");
+                    self.change(BreakerState::Closed);
+                }
+            }
+            Outcome::Bad => {
+                self.successes = 0;
+                self.failures += 1;
+                if self.state == BreakerState::HalfOpen || self.failures >= threshold {
+                    tracing::warn!(
+                        target: "updaters.api",
+                        "Circuit breaker opened after {} failures in a row", self.failures
+                    );
+                    self.change(BreakerState::Open);
+                    self.opened_at = Instant::now();
+                    self.times_opened += 1;
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, state: BreakerState) {
+        self.generation += 1;
+        self.probing = false;
+        if self.state != state {
+            self.state = state;
+            self.last_change = Some(unix_now());
+        }
+    }
+}
+
+impl Pass {
+    pub(super) fn finish(mut self, outcome: Outcome) {
+        self.breaker.judge(self.generation, self.probe, outcome);
+        self.probe = false;
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if self.probe {
+            self.breaker.judge(self.generation, true, Outcome::Neutral);
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn unix_now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn breaker(threshold: u32) -> Arc<Breaker> {
+        let timeout = Duration::from_secs(60);
+        Arc::new(Breaker::new(BreakerSettings { threshold, timeout }))
+    }
+
+    async fn one(breaker: &Arc<Breaker>, outcome: Outcome) {
+        breaker.enter().await.unwrap().finish(outcome);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn opens_after_failures_in_a_row_and_closes_when_a_probe_succeeds() {
+        let b = breaker(3);
+        for outcome in [
+            Outcome::Bad,
+            Outcome::Bad,
+            Outcome::Good,
+            Outcome::Bad,
+            Outcome::Bad,
+        ] {
+            one(&b, outcome).await;
+        }
+        assert_eq!(b.state(), BreakerState::Closed);
+        one(&b, Outcome::Bad).await;
+        assert_eq!(b.state(), BreakerState::Open);
+        let stats = b.stats();
+        assert_eq!(
+            (
+                stats.failure_count,
+                stats.times_opened,
+                stats.total_failures
+            ),
+            (3, 1, 5)
+        );
+        assert!(stats.last_state_change.is_some());
+        assert!((stats.recovery_time_remaining - 60.0).abs() < 1.0);
+        let error = b.enter().await.unwrap_err();
+        assert!(
+            matches!(error, ApiError::CircuitOpen { failures: 3, .. }),
+            "{error}"
+        );
+
+        tokio::time::advance(Duration::from_secs(61)).await;
+        let probe = b.enter().await.unwrap();
+        assert_eq!(b.state(), BreakerState::HalfOpen);
+        probe.finish(Outcome::Good);
+        assert_eq!(b.state(), BreakerState::Closed);
+        let stats = b.stats();
+        assert_eq!(
+            (stats.failure_count, stats.success_count, stats.total_calls),
+            (0, 1, 7)
+        );
+        assert!(
+            (stats.failure_rate_pct - 71.43).abs() < 0.001,
+            "{}",
+            stats.failure_rate_pct
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_probe_opens_it_again() {
+        let b = breaker(1);
+        one(&b, Outcome::Bad).await;
+        tokio::time::advance(Duration::from_secs(61)).await;
+        one(&b, Outcome::Bad).await;
+        assert_eq!((b.state(), b.stats().times_opened), (BreakerState::Open, 2));
+        assert!(b.enter().await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_500_counts_as_neither() {
+        let b = breaker(2);
+        for outcome in [
+            Outcome::Bad,
+            Outcome::Neutral,
+            Outcome::Neutral,
+            Outcome::Neutral,
+        ] {
+            one(&b, outcome).await;
+        }
+        assert_eq!(
+            (b.state(), b.stats().failure_count),
+            (BreakerState::Closed, 1)
+        );
+        one(&b, Outcome::Bad).await;
+        assert_eq!(b.state(), BreakerState::Open);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_wait_for_the_probe_also_when_it_is_cancelled() {
+        let b = breaker(1);
+        one(&b, Outcome::Bad).await;
+        tokio::time::advance(Duration::from_secs(61)).await;
+        let probe = b.enter().await.unwrap();
+        let waiting: Vec<_> = (0..15)
+            .map(|_| {
+                let b = Arc::clone(&b);
+                tokio::spawn(async move { one(&b, Outcome::Good).await })
+            })
+            .collect();
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        assert!(waiting.iter().all(|t| !t.is_finished()));
+        drop(probe);
+        for task in waiting {
+            task.await.unwrap();
+        }
+        assert_eq!(
+            (b.state(), b.stats().total_successes),
+            (BreakerState::Closed, 15)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sent_before_it_opened_does_not_change_it() {
+        let b = breaker(2);
+        let mut sent = Vec::new();
+        for _ in 0..16 {
+            sent.push(b.enter().await.unwrap());
+        }
+        let late = sent.split_off(2);
+        for pass in sent {
+            pass.finish(Outcome::Bad);
+        }
+        tokio::time::advance(Duration::from_secs(59)).await;
+        for (i, pass) in late.into_iter().enumerate() {
+            pass.finish(if i % 2 == 0 {
+                Outcome::Bad
+            } else {
+                Outcome::Good
+            });
+        }
+        let stats = b.stats();
+        assert_eq!((stats.state, stats.times_opened), (BreakerState::Open, 1));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        one(&b, Outcome::Good).await;
+        assert_eq!(b.state(), BreakerState::Closed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_by_hand_closes_it() {
+        let b = breaker(1);
+        one(&b, Outcome::Bad).await;
+        b.reset();
+        assert_eq!(
+            (b.state(), b.stats().failure_count),
+            (BreakerState::Closed, 0)
+        );
+        one(&b, Outcome::Good).await;
+    }
+}

@@ -1,0 +1,617 @@
+//! The client against a small server on this machine.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request as Asked};
+use axum::http::{HeaderMap, Response as Answer};
+use futures::future::join_all;
+use tokio::net::TcpListener;
+use tokio::sync::Barrier;
+
+use super::*;
+use crate::api::{BreakerSettings, BreakerState, DEMO_KEY, Secret};
+
+const KEY: &str = "a-real-key";
+
+/// What the server saw of a request.
+#[derive(Clone)]
+struct Seen {
+    uri: String,
+    headers: HeaderMap,
+    peer: std::net::SocketAddr,
+}
+
+/// A server whose n-th answer (from 0) is what `answer` makes of n and the request.
+struct Server {
+    url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    async fn start<F, A>(answer: F) -> Self
+    where
+        F: Fn(usize, Asked) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Answer<Body>> + Send,
+    {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let app = axum::Router::new().fallback(
+            move |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>, asked: Asked| {
+                let number = {
+                    let mut log = log.lock().unwrap();
+                    let (uri, headers) = (asked.uri().to_string(), asked.headers().clone());
+                    log.push(Seen { uri, headers, peer });
+                    log.len() - 1
+                };
+                answer(number, asked)
+            },
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v3", listener.local_addr().unwrap());
+        let service = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { url, seen }
+    }
+
+    /// Each answer in its turn, the last one for ever.
+    async fn script(answers: &[(u16, &[(&str, &str)], &str)]) -> Self {
+        let answers: Vec<(u16, Vec<(String, String)>, String)> = answers
+            .iter()
+            .map(|(status, headers, body)| {
+                let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
+                (
+                    *status,
+                    headers.iter().map(own).collect(),
+                    (*body).to_owned(),
+                )
+            })
+            .collect();
+        let answers = Arc::new(answers);
+        Self::start(move |n, _| {
+            let answers = Arc::clone(&answers);
+            async move {
+                let (status, headers, body) = &answers[n.min(answers.len() - 1)];
+                reply(*status, headers, body.clone())
+            }
+        })
+        .await
+    }
+
+    fn settings(&self) -> ClientSettings {
+        ClientSettings {
+            base_url: self.url.clone(),
+            api_key: Secret::new(KEY),
+            first_backoff: Duration::from_millis(1),
+            ..ClientSettings::default()
+        }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(self.settings()).unwrap()
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn reply(status: u16, headers: &[(String, String)], body: impl Into<Body>) -> Answer<Body> {
+    let mut answer = Answer::builder().status(status);
+    for (name, value) in headers {
+        answer = answer.header(name, value);
+    }
+    answer.body(body.into()).unwrap()
+}
+
+fn ok() -> Answer<Body> {
+    reply(200, &[], "{}")
+}
+
+async fn ask(client: &Client) -> Result<Value, ApiError> {
+    client.get_json("committee-meeting/119", &[]).await
+}
+
+#[tokio::test]
+async fn asks_for_json_with_the_key_in_the_header_only() {
+    let server = Server::script(&[(200, &[], r#"{"a": 1}"#)]).await;
+    let params = [
+        ("offset".to_owned(), "250".to_owned()),
+        ("api_key".to_owned(), KEY.to_owned()),
+    ];
+    let value = server
+        .client()
+        .get_json("committee-meeting/119", &params)
+        .await
+        .unwrap();
+    assert_eq!(value["a"], 1);
+    let seen = &server.seen()[0];
+    assert_eq!(seen.uri, "/v3/committee-meeting/119?format=json&offset=250");
+    assert_eq!(seen.headers["x-api-key"], KEY);
+    assert!(
+        seen.headers["user-agent"]
+            .to_str()
+            .unwrap()
+            .starts_with("hearing-updater/")
+    );
+    assert_eq!(seen.headers["accept-encoding"], "gzip");
+}
+
+#[tokio::test]
+async fn what_passes_is_tried_again() {
+    let html = "<html><body>Maintenance</body></html>";
+    for (status, body) in [
+        (500, "{}"),
+        (502, ""),
+        (503, html),
+        (504, ""),
+        (429, "{}"),
+        (200, html),
+        (200, "{\"a\": "),
+    ] {
+        let server = Server::script(&[(status, &[], body), (200, &[], "{}")]).await;
+        let client = server.client();
+        ask(&client).await.unwrap();
+        assert_eq!(
+            (client.requests(), client.retry_stats().total_retries),
+            (2, 1),
+            "{status}"
+        );
+        assert!(client.retry_stats().last_retry_time.is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_pass_is_given_up_after_the_set_number_of_tries() {
+    let body = r#"{"error": {"message": "relation \"meeting_video\" does not exist"}}"#;
+    let server = Server::script(&[(500, &[], body)]).await;
+    let client = server.client();
+    let error = ask(&client).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "committee-meeting/119: answered 500: relation \"meeting_video\" does not exist"
+    );
+    assert_eq!(server.seen().len(), 3);
+    let client = Client::new(ClientSettings {
+        retry_attempts: 1,
+        ..server.settings()
+    })
+    .unwrap();
+    ask(&client).await.unwrap_err();
+    assert_eq!(
+        (server.seen().len(), client.retry_stats().total_retries),
+        (4, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_refused_key_fails_at_once_without_showing_it() {
+    let body = format!(r#"{{"error": {{"code": "API_KEY_INVALID", "message": "{KEY}"}}}}"#);
+    let server = Server::script(&[(403, &[], &body)]).await;
+    let client = server.client();
+    let error = ask(&client).await.unwrap_err();
+    assert!(
+        matches!(&error, ApiError::Key { code } if code == "API_KEY_INVALID"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("CONGRESS_API_KEY"));
+    assert_eq!(server.seen().len(), 1);
+    let stats = client.breaker_stats().unwrap();
+    assert_eq!((stats.total_failures, stats.failure_count), (0, 0));
+}
+
+#[tokio::test]
+async fn no_error_and_no_repr_shows_the_key() {
+    let body = format!(r#"{{"error": "cannot serve {KEY}"}}"#);
+    let server = Server::script(&[(400, &[], &body)]).await;
+    let client = server.client();
+    let error = client
+        .get_json(&format!("committee/{KEY}"), &[])
+        .await
+        .unwrap_err();
+    assert!(
+        !format!("{error} {error:?} {client:?}").contains(KEY),
+        "{error}"
+    );
+    assert!(error.to_string().contains("cannot serve ***"));
+    let error = client
+        .get_json(&format!("x?api_key={KEY}"), &[])
+        .await
+        .unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(KEY), "{error}");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_404_is_an_answer() {
+    let server = Server::script(&[(404, &[], "{}")]).await;
+    let client = server.client();
+    assert!(matches!(ask(&client).await, Err(ApiError::NotFound { .. })));
+    assert_eq!(client.requests(), 1);
+    assert_eq!(client.breaker_stats().unwrap().total_successes, 1);
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured() {
+    for after in ["1".to_owned(), {
+        let when = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(2500);
+        jiff::fmt::rfc2822::DateTimePrinter::new()
+            .timestamp_to_rfc9110_string(&when)
+            .unwrap()
+    }] {
+        let server =
+            Server::script(&[(503, &[("Retry-After", &after)], ""), (200, &[], "{}")]).await;
+        let started = Instant::now();
+        ask(&server.client()).await.unwrap();
+        assert!(started.elapsed() >= Duration::from_secs(1), "{after}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_retry_after_ends_it_for_all() {
+    let server = Server::script(&[(429, &[("Retry-After", "1800")], "{}")]).await;
+    let client = server.client();
+    assert!(matches!(
+        ask(&client).await,
+        Err(ApiError::RateLimited { minutes: 30 })
+    ));
+    assert!(matches!(
+        ask(&client).await,
+        Err(ApiError::RateLimited { minutes: 30 })
+    ));
+    assert_eq!((client.requests(), client.check_rate_limit().0), (1, 0));
+}
+
+#[tokio::test]
+async fn the_headers_say_what_is_left() {
+    let answers: &[(u16, &[(&str, &str)], &str)] = &[
+        (
+            200,
+            &[
+                ("X-RateLimit-Limit", "5000"),
+                ("X-RateLimit-Remaining", "41"),
+            ],
+            "{}",
+        ),
+        (200, &[("X-RateLimit-Remaining", "0")], "{}"),
+    ];
+    let server = Server::script(answers).await;
+    let client = server.client();
+    assert_eq!(client.check_rate_limit().0, 5000);
+    ask(&client).await.unwrap();
+    assert_eq!(client.check_rate_limit().0, 41);
+    ask(&client).await.unwrap();
+    assert!(matches!(
+        ask(&client).await,
+        Err(ApiError::RateLimited { .. })
+    ));
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_used_up_limit_is_not_tried_again() {
+    let body = r#"{"error": {"code": "OVER_RATE_LIMIT"}}"#;
+    let server = Server::script(&[(429, &[("X-RateLimit-Remaining", "0")], body)]).await;
+    let client = server.client();
+    assert!(matches!(
+        ask(&client).await,
+        Err(ApiError::RateLimited { minutes: 55..=60 })
+    ));
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn the_key_never_goes_to_another_host() {
+    let other = Server::script(&[(200, &[], "{}")]).await;
+    let elsewhere = format!("{}/x", other.url);
+    let server = Server::script(&[(302, &[("Location", &elsewhere)], "")]).await;
+    let client = server.client();
+    let error = ask(&client).await.unwrap_err();
+    assert!(matches!(error, ApiError::Redirected { .. }), "{error}");
+    assert_eq!((server.seen().len(), other.seen().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_redirect_within_the_host_is_followed_but_not_for_ever() {
+    let server = Server::script(&[
+        (301, &[("Location", "/v3/y?format=json")], ""),
+        (200, &[], "{}"),
+    ])
+    .await;
+    let client = server.client();
+    ask(&client).await.unwrap();
+    assert_eq!(client.requests(), 2);
+    let seen = server.seen();
+    assert_eq!(
+        (seen[1].uri.as_str(), &seen[1].headers["x-api-key"]),
+        ("/v3/y?format=json", &seen[0].headers["x-api-key"])
+    );
+
+    let server = Server::script(&[(307, &[("Location", "/v3/z")], "")]).await;
+    assert!(matches!(
+        ask(&server.client()).await,
+        Err(ApiError::Nonsense { .. })
+    ));
+    assert_eq!(server.seen().len(), MAX_REDIRECTS + 1);
+}
+
+/// JSON of `mib` MiB, which packs to almost nothing.
+fn hollow(mib: usize) -> Bytes {
+    Bytes::from(format!("{{\"a\": \"{}\"}}", "x".repeat(mib * 1024 * 1024)))
+}
+
+#[tokio::test]
+async fn a_small_packed_answer_cannot_fill_the_memory() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let app = axum::Router::new()
+        .fallback({
+            let seen = Arc::clone(&seen);
+            move |asked: Asked| {
+                seen.fetch_add(1, Ordering::Relaxed);
+                let mib = if asked.uri().path().ends_with("big") {
+                    17
+                } else {
+                    15
+                };
+                async move { Answer::new(Body::from(hollow(mib))) }
+            }
+        })
+        .layer(tower_http::compression::CompressionLayer::new().gzip(true));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v3", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let client = Client::new(ClientSettings {
+        base_url,
+        ..ClientSettings::default()
+    })
+    .unwrap();
+    let value = client.get_json("small", &[]).await.unwrap();
+    assert_eq!(value["a"].as_str().unwrap().len(), 15 * 1024 * 1024);
+    let error = client.get_json("big", &[]).await.unwrap_err();
+    assert!(
+        matches!(error, ApiError::TooLarge { limit_mib: 16, .. }),
+        "{error}"
+    );
+    assert_eq!(seen.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_tried_again_and_counts_for_the_breaker() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v3", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            // What is left unread would turn the end into a reset.
+            while stream.try_read(&mut asked).is_err() {
+                stream.readable().await.unwrap();
+            }
+            let _ = stream.try_write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":");
+        }
+    });
+    let first_backoff = Duration::from_millis(1);
+    let settings = ClientSettings {
+        base_url,
+        first_backoff,
+        ..ClientSettings::default()
+    };
+    let client = Client::new(settings).unwrap();
+    let error = ask(&client).await.unwrap_err();
+    assert!(matches!(error, ApiError::Transport { .. }), "{error}");
+    assert!(error.to_string().contains("broke off"), "{error}");
+    assert_eq!(
+        (
+            client.requests(),
+            client.breaker_stats().unwrap().failure_count
+        ),
+        (3, 1)
+    );
+}
+
+#[tokio::test]
+async fn silence_is_a_time_out() {
+    let server = Server::start(|_, _| std::future::pending::<Answer<Body>>()).await;
+    let read_timeout = Duration::from_millis(50);
+    let settings = ClientSettings {
+        read_timeout,
+        retry_attempts: 1,
+        ..server.settings()
+    };
+    let error = ask(&Client::new(settings).unwrap()).await.unwrap_err();
+    assert!(
+        matches!(error, ApiError::Timeout { seconds, .. } if seconds < 0.06),
+        "{error}"
+    );
+    let request_timeout = Duration::from_millis(70);
+    let settings = ClientSettings {
+        request_timeout,
+        retry_attempts: 1,
+        ..server.settings()
+    };
+    let error = ask(&Client::new(settings).unwrap()).await.unwrap_err();
+    assert!(matches!(error, ApiError::Timeout { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_said_plainly() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v3", listener.local_addr().unwrap());
+    drop(listener);
+    let settings = ClientSettings {
+        base_url,
+        retry_attempts: 1,
+        ..ClientSettings::default()
+    };
+    let error = ask(&Client::new(settings).unwrap())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("cannot connect to 127.0.0.1") && error.contains("refused"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_breaker_opens_recovers_and_can_be_switched_off() {
+    let healthy = Arc::new(AtomicBool::new(false));
+    let server = Server::start({
+        let healthy = Arc::clone(&healthy);
+        move |_, _| {
+            let status = if healthy.load(Ordering::Relaxed) {
+                200
+            } else {
+                503
+            };
+            async move { reply(status, &[], "{}") }
+        }
+    })
+    .await;
+    let breaker = Some(BreakerSettings {
+        threshold: 2,
+        timeout: Duration::from_millis(200),
+    });
+    let settings = ClientSettings {
+        breaker,
+        retry_attempts: 2,
+        ..server.settings()
+    };
+    let client = Client::new(settings).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(
+            ask(&client).await,
+            Err(ApiError::Status { status: 503, .. })
+        ));
+    }
+    assert!(matches!(
+        ask(&client).await,
+        Err(ApiError::CircuitOpen { failures: 2, .. })
+    ));
+    assert_eq!(server.seen().len(), 4);
+    healthy.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(210)).await;
+    for answer in join_all((0..16).map(|_| ask(&client))).await {
+        answer.unwrap();
+    }
+    let stats = client.breaker_stats().unwrap();
+    assert_eq!((stats.state, stats.times_opened), (BreakerState::Closed, 1));
+
+    healthy.store(false, Ordering::Relaxed);
+    let settings = ClientSettings {
+        breaker: None,
+        retry_attempts: 1,
+        ..server.settings()
+    };
+    let client = Client::new(settings).unwrap();
+    for _ in 0..8 {
+        assert!(matches!(ask(&client).await, Err(ApiError::Status { .. })));
+    }
+    assert!(client.breaker_stats().is_none());
+}
+
+#[tokio::test]
+async fn a_500_never_opens_the_breaker() {
+    let server = Server::script(&[(500, &[], "")]).await;
+    let client = Client::new(ClientSettings {
+        retry_attempts: 1,
+        ..server.settings()
+    })
+    .unwrap();
+    for _ in 0..10 {
+        assert!(matches!(
+            ask(&client).await,
+            Err(ApiError::Status { status: 500, .. })
+        ));
+    }
+    assert_eq!(client.breaker_stats().unwrap().state, BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn sixteen_are_in_flight_and_no_more() {
+    // Nobody is answered until sixteen are there; a seventeenth would be counted.
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let together = Arc::new(Barrier::new(16));
+    let server = Server::start({
+        let most = Arc::clone(&most);
+        move |_, _| {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            let together = Arc::clone(&together);
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                together.wait().await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                ok()
+            }
+        }
+    })
+    .await;
+    let client = server.client();
+    for answer in join_all((0..64).map(|_| ask(&client))).await {
+        answer.unwrap();
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 16);
+    let peers: HashSet<_> = server.seen().iter().map(|s| s.peer).collect();
+    assert!(
+        peers.len() <= 16,
+        "{} connections for 64 requests",
+        peers.len()
+    );
+}
+
+#[tokio::test]
+async fn connections_are_used_again_also_after_errors() {
+    let server = Server::script(&[(500, &[], "{}"), (404, &[], "{}"), (200, &[], "{}")]).await;
+    let client = server.client();
+    for _ in 0..5 {
+        let _ = ask(&client).await;
+    }
+    let peers: HashSet<_> = server.seen().iter().map(|s| s.peer).collect();
+    assert_eq!(peers.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_dropped_frees_its_place() {
+    let server = Server::start(|n, _| async move {
+        if n < 4 {
+            std::future::pending::<()>().await;
+        }
+        ok()
+    })
+    .await;
+    let settings = ClientSettings {
+        max_concurrency: 4,
+        ..server.settings()
+    };
+    let client = Client::new(settings).unwrap();
+    let hanging = join_all((0..4).map(|_| ask(&client)));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(100), hanging)
+            .await
+            .is_err()
+    );
+    ask(&client).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_breaker_is_waited_out_once_a_run() {
+    let client = Client::new(ClientSettings {
+        api_key: Secret::new(DEMO_KEY),
+        ..ClientSettings::default()
+    })
+    .unwrap();
+    assert!(client.wait_out_breaker() && !client.wait_out_breaker());
+    client.begin_run();
+    assert!(client.wait_out_breaker() && !client.wait_out_breaker());
+}
+
+#[test]
+fn the_client_goes_between_threads() {
+    fn sent<T: Send>(_: T) {}
+    fn shared<T: Send + Sync + Clone>(_: &T) {}
+    let client = Client::new(ClientSettings::default()).unwrap();
+    shared(&client);
+    sent(client.get_json("x", &[]));
+}
