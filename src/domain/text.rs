@@ -1,4 +1,135 @@
-/// One line of clean text: runs of white space become one space, nothing else is lost; `None` for nothing.
+//! Text: one clean line for the store, folded words for comparing.
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+/// One line of clean text: runs of white space become one space, invisible characters go, nothing else
+/// is lost; `None` for nothing.
 pub fn one_line(text: &str) -> Option<String> {
-    todo!("{text}")
+    let mut line = String::with_capacity(text.len());
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_whitespace() {
+            gap = true;
+        } else if !is_invisible(c) {
+            if gap && !line.is_empty() {
+                line.push(' ');
+            }
+            gap = false;
+            line.push(c);
+        }
+    }
+    (!line.is_empty()).then_some(line)
+}
+
+/// Control characters, zero-width characters, and marks that only steer the direction of writing.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The words of a text without case, accents and punctuation. Full stops and apostrophes join what they
+/// stand between (`U.S.` is `us`, `O'Brien` is `obrien`); every other mark parts it.
+pub(super) fn folded_words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut take = |c: char| {
+        if c.is_alphanumeric() {
+            push_folded(&mut word, c);
+        } else if parts(c) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+    };
+    if text.is_ascii() {
+        text.chars().for_each(&mut take);
+    } else {
+        text.nfkd().for_each(&mut take);
+    }
+    take(' ');
+    words
+}
+
+/// The letters of a text, folded: what compound surnames are compared by.
+pub(super) fn folded_letters(text: &str) -> String {
+    let mut letters = folded_words(text).concat();
+    letters.retain(char::is_alphabetic);
+    letters
+}
+
+/// Whether a character that is no letter and no digit ends a word.
+fn parts(c: char) -> bool {
+    c.is_whitespace() || !(joins(c) || is_invisible(c) || is_combining_mark(c))
+}
+
+fn joins(c: char) -> bool {
+    matches!(
+        c,
+        '.' | '\'' | '\u{2018}' | '\u{2019}' | '\u{2bc}' | '`' | '\u{b4}'
+    )
+}
+
+/// Lower case, with the letters that have no decomposition written out.
+fn push_folded(word: &mut String, c: char) {
+    if c.is_ascii() {
+        word.push(c.to_ascii_lowercase());
+        return;
+    }
+    for lower in c.to_lowercase() {
+        match lower {
+            'ø' => word.push('o'),
+            'ł' => word.push('l'),
+            'đ' | 'ð' => word.push('d'),
+            'ı' => word.push('i'),
+            'ß' => word.push_str("ss"),
+            'æ' => word.push_str("ae"),
+            'œ' => word.push_str("oe"),
+            'þ' => word.push_str("th"),
+            other if is_combining_mark(other) => {}
+            other => word.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_of_every_kind_becomes_one_space() {
+        let title = "on: \u{2022}\tH.R. 1246;\u{a0} and\r\n\u{2022}\tH.R. 1532\u{2028}end ";
+        assert_eq!(
+            one_line(title).as_deref(),
+            Some("on: • H.R. 1246; and • H.R. 1532 end")
+        );
+    }
+
+    #[test]
+    fn invisible_characters_go_and_typographic_quotes_stay() {
+        let title = "\u{feff}VA\u{2019}s\u{200b} \u{201c}Review\u{201d}\0 \u{2014} part\u{ad} 2";
+        assert_eq!(one_line(title).as_deref(), Some("VA’s “Review” — part 2"));
+    }
+
+    #[test]
+    fn nothing_but_space_is_nothing() {
+        assert_eq!(one_line(" \t\r\n\u{200b}\0 "), None);
+        assert_eq!(one_line(""), None);
+    }
+
+    #[test]
+    fn folding_drops_case_accents_and_punctuation() {
+        assert_eq!(
+            folded_words("José  O’Brien-Łuk, U.S.\tÆsir"),
+            ["jose", "obrien", "luk", "us", "aesir"]
+        );
+        assert_eq!(folded_letters("de La Bruyère 3rd"), "delabruyererd");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cleaning_twice_is_cleaning_once(text: String) {
+            let once = one_line(&text);
+            proptest::prop_assert_eq!(once.as_deref().and_then(one_line), once.clone());
+        }
+    }
 }
