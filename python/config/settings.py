@@ -1,0 +1,256 @@
+"""The settings: environment, then `.env` in the current folder, then the defaults here.
+
+Names are case-insensitive, surrounding quotes are stripped, an empty value counts as unset.
+`Settings()` reads them afresh; `get_settings()` and `settings` share one object.
+"""
+
+import math
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NoReturn, cast
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+#: The public key of api.data.gov: anyone may use it, about 30 requests an hour.
+DEMO_KEY = "DEMO_KEY"
+
+#: Where a setting is not named like its variable, the variables that set it, best first.
+VARIABLES = {
+    "api_key": ("CONGRESS_API_KEY", "API_KEY"),
+    "api_base_url": ("API_BASE_URL", "CONGRESS_API_BASE_URL"),
+}
+#: The names of settings whose value is never shown, also in a checkout's own settings.
+SECRET_NAMES = re.compile(r"key|secret|token|password|webhook|postgres|database_url", re.I)
+_DAYS = 36_500
+_SECONDS = 86_400
+
+
+class SettingsError(ValueError):
+    """A setting has a bad value; the text is one line that names the variable."""
+
+
+def variables(field: str) -> tuple[str, ...]:
+    """The environment variables that set `field`, best first."""
+    return VARIABLES.get(field, (field.upper(),))
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """Variables by field name, so that a variable's second name in the environment still beats
+    its first name in `.env`: pydantic's own sources would let the alias order decide."""
+
+    def __init__(self, settings_cls: type[BaseSettings], given: dict[str, str | None]) -> None:
+        super().__init__(settings_cls)
+        # The exact upper-case spelling wins over others of the same name.
+        self.given = {name.upper(): value for name, value in sorted(given.items(), reverse=True)}
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        for name in variables(field_name):
+            value = _bare(self.given.get(name))
+            if value:
+                return value, field_name, False
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, _, _ = self.get_field_value(field, name)
+            if value is not None:
+                found[name] = value
+        return found
+
+
+def _bare(value: str | None) -> str:
+    """Without blanks and one pair of quotes around it (`docker --env-file` keeps them)."""
+    text = (value or "").strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text
+
+
+def _read_env_file(path: Any) -> dict[str, str | None]:
+    if path is None or not Path(path).is_file():
+        return {}
+    try:
+        return dict(dotenv_values(path, encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise SettingsError(f"{path} cannot be read: {reason}") from None
+
+
+class Settings(BaseSettings):
+    """All settings. A bad value raises `SettingsError`, also when assigned later."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", validate_assignment=True, hide_input_in_errors=True
+    )
+
+    # The API
+    api_key: str = Field(default=DEMO_KEY, repr=False)
+    api_base_url: str = Field(default="https://api.congress.gov/v3")
+    rate_limit: int = Field(default=5000, ge=1, le=10_000_000, description="requests an hour")
+    connect_timeout: float = Field(default=5, gt=0, le=_SECONDS, description="seconds")
+    read_timeout: float = Field(default=15, gt=0, le=_SECONDS, description="seconds")
+    request_timeout: float = Field(default=30, gt=0, le=_SECONDS, description="seconds")
+    retry_attempts: int = Field(default=3, ge=0, le=20)
+    retry_backoff_factor: float = Field(default=2.0, gt=0, le=60)
+    circuit_breaker_enabled: bool = Field(default=True)
+    circuit_breaker_threshold: int = Field(default=5, ge=1, le=10_000)
+    circuit_breaker_timeout: float = Field(default=60, gt=0, le=_SECONDS, description="seconds")
+    max_concurrency: int = Field(default=16, ge=1, le=64, description="requests in flight")
+
+    # The database
+    database_path: str = Field(default="database.db")
+    postgres_url: str | None = Field(default=None, repr=False)
+    database_url: str | None = Field(default=None, repr=False)
+
+    # The run
+    target_congress: int = Field(default=119, ge=1, le=200)
+    batch_size: int = Field(default=50, ge=1, le=1_000_000)
+    validation_mode: bool = Field(default=False)
+    enable_batch_processing: bool = Field(default=False, description="apply changes in batches")
+    batch_processing_size: int = Field(default=50, ge=1, le=1_000_000)
+    batch_salvage: bool = Field(default=False)
+    catch_up: bool = Field(default=True)
+    journal_retention_days: int = Field(default=90, ge=1, le=_DAYS)
+    enable_historical_validation: bool = Field(default=False)
+    historical_min_days: int = Field(default=17, ge=1, le=_DAYS)
+    historical_z_threshold: float = Field(default=3.0, gt=0)
+    update_window_days: int = Field(default=30, ge=1, le=_DAYS)
+    update_schedule_hour: int = Field(default=2, ge=0, le=23)
+
+    # Logs and notifications
+    log_level: str = Field(default="INFO")
+    log_file: str = Field(default="logs/import.log")
+    notification_enabled: bool = Field(default=False)
+    notification_type: Literal["log", "email", "webhook"] = Field(default="log")
+    notification_webhook_url: str | None = Field(default=None, repr=False)
+    notification_email: str | None = Field(default=None)
+    sendgrid_api_key: str | None = Field(default=None, repr=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as exc:
+            _refuse(exc)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            super().__setattr__(name, value)
+        except ValidationError as exc:
+            _refuse(exc)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        env_file = cast(DotEnvSettingsSource, dotenv_settings).env_file
+        return (
+            init_settings,
+            _Environment(settings_cls, dict(os.environ)),
+            _Environment(settings_cls, _read_env_file(env_file)),
+        )
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _some_key(cls, value: Any) -> Any:
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return DEMO_KEY
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_fits_a_header(cls, value: str) -> str:
+        value = value.strip()
+        if not re.fullmatch(r"[!-~]+", value):
+            raise ValueError("a key is letters, digits and dashes; this has blanks or others")
+        return value
+
+    @field_validator("api_base_url", "notification_webhook_url")
+    @classmethod
+    def _http_only(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number, brackets that do not match
+            sound = False
+        if not sound or re.search(r"\s", value):
+            raise ValueError("should be a URL that starts with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("database_path", "log_file")
+    @classmethod
+    def _a_path(cls, value: str) -> str:
+        if not value.strip() or "\0" in value:
+            raise ValueError("should be the path of a file")
+        return value
+
+    @field_validator("historical_z_threshold")
+    @classmethod
+    def _finite(cls, value: float) -> float:
+        if not math.isfinite(value):
+            raise ValueError("should be a finite number")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level(cls, value: Any) -> Any:
+        names = {"WARN": "WARNING", "FATAL": "CRITICAL"}
+        level = names.get(str(value).upper(), str(value).upper())
+        if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+            raise ValueError("should be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return level
+
+    @field_validator("notification_type", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+
+def _refuse(exc: ValidationError) -> NoReturn:
+    raise SettingsError(describe(exc)) from None
+
+
+def describe(exc: ValidationError) -> str:
+    """One line for all that is wrong, each with its variable; no secret is shown."""
+    lines = []
+    for error in exc.errors(include_url=False, include_context=False):
+        field = str(error["loc"][0]) if error["loc"] else "settings"
+        names = " or ".join(variables(field))
+        shown = "" if SECRET_NAMES.search(field) else f"={str(error['input'])[:60]!r}"
+        message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        lines.append(f"{names}{shown}: {message}")
+    return "; ".join(lines).replace("\n", " ")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The shared settings, read once."""
+    return Settings()
+
+
+settings: Settings
+
+
+def __getattr__(name: str) -> Any:
+    # `settings` is made when it is first asked for: importing this module never fails.
+    if name == "settings":
+        return get_settings()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

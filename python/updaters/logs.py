@@ -1,0 +1,135 @@
+"""Logging for the command line: stderr and a file of the day, with every secret masked."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+__all__ = ["SecretFilter", "mask", "secrets_of", "set_up_logging"]
+
+FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+MASK = "****"
+#: Shorter values would turn up in innocent words.
+_SHORTEST = 6
+_OURS = "_updaters_own"
+
+
+def secrets_of(settings: "Settings") -> list[str]:
+    """The values that must not be seen, longest first; the public demo key is none."""
+    values = (
+        settings.api_key,
+        settings.sendgrid_api_key,
+        settings.notification_webhook_url,
+    )
+    found = {value for value in values if value and len(value) >= _SHORTEST}
+    return sorted(found - {"DEMO_KEY"}, key=len, reverse=True)
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """`text` without the secrets, and without the value of any `api_key=` in it."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    if "api_key=" in text.lower():
+        text = re.sub(r"(api_key=)[^&\s'\"]+", rf"\1{MASK}", text, flags=re.IGNORECASE)
+    return text
+
+
+class SecretFilter(logging.Filter):
+    """Masks secrets in messages, in their arguments and in the text of exceptions."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self.secrets = list(secrets)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            # Arguments that do not fit their format: logging itself will complain about them.
+            return True
+        clean = mask(message, self.secrets)
+        if clean != message:
+            record.msg, record.args = clean, None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = mask(record.exc_text, self.secrets)
+        if record.stack_info:
+            record.stack_info = mask(record.stack_info, self.secrets)
+        return True
+
+
+class _ProgressHandler(logging.Handler):
+    """Writes through the progress bar's console, so that bar and lines do not tear."""
+
+    def __init__(self, console: Any) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.console.print(
+                self.format(record), markup=False, highlight=False, soft_wrap=True, emoji=False
+            )
+        except Exception:
+            self.handleError(record)
+
+
+def set_up_logging(
+    settings: "Settings",
+    *,
+    quiet: bool = False,
+    console: Any = None,
+    stream: TextIO | None = None,
+    folder: str | Path | None = "logs",
+) -> Path | None:
+    """Send logs to stderr (or a progress bar's console) and to today's file in `folder`.
+
+    `quiet` leaves warnings and worse on stderr; the file gets everything. Returns the file, or
+    None where it cannot be written, which is warned about once.
+    """
+    level = logging.getLevelName(settings.log_level)
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        # Ours of an earlier call, and what a module's `basicConfig` left: lines would be doubled.
+        if hasattr(handler, _OURS) or type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
+            if hasattr(handler, _OURS):
+                handler.close()
+    root.setLevel(level)
+    # Third-party chatter is not what LOG_LEVEL=DEBUG asks for.
+    for name in ("urllib3", "asyncio", "markdown_it"):
+        logging.getLogger(name).setLevel(max(level, logging.INFO))
+
+    screen: logging.Handler
+    if console is not None:
+        screen = _ProgressHandler(console)
+    else:
+        screen = logging.StreamHandler(stream or sys.stderr)
+    screen.setLevel(max(level, logging.WARNING) if quiet else level)
+    handlers: list[logging.Handler] = [screen]
+    file, trouble = None, None
+    if folder is not None:
+        file = Path(folder) / f"daily_update_{datetime.now():%Y%m%d}.log"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(logging.FileHandler(file, encoding="utf-8"))
+        except OSError as exc:
+            trouble = exc.strerror or str(exc)
+    for handler in handlers:
+        setattr(handler, _OURS, True)
+        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.addFilter(SecretFilter(secrets_of(settings)))
+        root.addHandler(handler)
+    if trouble is not None:
+        logging.getLogger("updaters.logs").warning(
+            "No log file: %s cannot be written (%s); logging to stderr only", file, trouble
+        )
+        return None
+    return file
