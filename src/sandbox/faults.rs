@@ -1,0 +1,318 @@
+//! Faults to order: by share, or for the next requests.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::SandboxError;
+use super::draw::{mix, mix_text, unit};
+use super::routes::Route;
+
+/// A way to go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    ServerError,
+    BadGateway,
+    Unavailable,
+    GatewayTimeout,
+    TooMany,
+    Slow,
+    Reset,
+    Truncated,
+    Html,
+    Redirect,
+    Oversize,
+    Drip,
+    BadRow,
+    Poison,
+    Missing,
+    Filter,
+}
+
+/// What a share of a kind is a share of.
+enum Of {
+    Requests,
+    /// The detail of an event, always the same ones.
+    Events,
+    /// Rows of the list, always the same ones.
+    Rows,
+    /// List requests that carry a date filter.
+    Filters,
+}
+
+impl Kind {
+    pub const ALL: [Self; 16] = [
+        Self::ServerError,
+        Self::BadGateway,
+        Self::Unavailable,
+        Self::GatewayTimeout,
+        Self::TooMany,
+        Self::Slow,
+        Self::Reset,
+        Self::Truncated,
+        Self::Html,
+        Self::Redirect,
+        Self::Oversize,
+        Self::Drip,
+        Self::BadRow,
+        Self::Poison,
+        Self::Missing,
+        Self::Filter,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ServerError => "500",
+            Self::BadGateway => "502",
+            Self::Unavailable => "503",
+            Self::GatewayTimeout => "504",
+            Self::TooMany => "429",
+            Self::Slow => "slow",
+            Self::Reset => "reset",
+            Self::Truncated => "truncated",
+            Self::Html => "html",
+            Self::Redirect => "redirect",
+            Self::Oversize => "oversize",
+            Self::Drip => "drip",
+            Self::BadRow => "bad-row",
+            Self::Poison => "poison",
+            Self::Missing => "404",
+            Self::Filter => "filter",
+        }
+    }
+
+    /// All names, for messages.
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
+    pub fn parse(name: &str) -> Result<Self, SandboxError> {
+        let wanted = name.trim().to_ascii_lowercase().replace('_', "-");
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == wanted)
+            .ok_or_else(|| SandboxError::UnknownFault {
+                name: name.to_owned(),
+            })
+    }
+
+    fn of(self) -> Of {
+        match self {
+            Self::BadRow => Of::Rows,
+            Self::Poison | Self::Missing => Of::Events,
+            Self::Filter => Of::Filters,
+            _ => Of::Requests,
+        }
+    }
+
+    /// Whether a request of this sort can meet the fault at all.
+    fn fits(self, route: &Route<'_>, filtered: bool) -> bool {
+        match self.of() {
+            Of::Requests => true,
+            Of::Events => matches!(route, Route::Meeting { .. }),
+            Of::Rows => matches!(route, Route::Meetings { .. }),
+            Of::Filters => filtered && matches!(route, Route::Meetings { .. }),
+        }
+    }
+}
+
+/// Faults by share, as set by `--fault KIND=SHARE`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shares(Vec<(Kind, f64)>);
+
+impl Shares {
+    /// From pieces such as `500=0.05`.
+    pub fn parse<S: AsRef<str>>(pieces: &[S]) -> Result<Self, SandboxError> {
+        let mut shares = Self::default();
+        for piece in pieces {
+            let piece = piece.as_ref();
+            let bad = || SandboxError::BadShare {
+                text: piece.to_owned(),
+            };
+            let (name, share) = piece.split_once('=').ok_or_else(bad)?;
+            let kind = Kind::parse(name)?;
+            shares.set(kind, share.trim().parse().map_err(|_| bad())?)?;
+        }
+        Ok(shares)
+    }
+
+    pub fn set(&mut self, kind: Kind, share: f64) -> Result<(), SandboxError> {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(SandboxError::BadShare {
+                text: format!("{}={share}", kind.name()),
+            });
+        }
+        self.0.retain(|(other, _)| *other != kind);
+        if share > 0.0 {
+            self.0.push((kind, share));
+        }
+        Ok(())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, f64)> + '_ {
+        self.0.iter().copied()
+    }
+
+    fn of(&self, kind: Kind) -> f64 {
+        self.0
+            .iter()
+            .find(|(other, _)| *other == kind)
+            .map_or(0.0, |(_, share)| *share)
+    }
+}
+
+/// A fault that a request meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    pub kind: Kind,
+    /// Seconds, for 429 and 503.
+    pub retry_after: Option<u64>,
+}
+
+/// Faults ordered for the next requests.
+struct Order {
+    kind: Kind,
+    left: u64,
+    path: Option<String>,
+    retry_after: Option<u64>,
+}
+
+#[derive(Default)]
+struct Ordered {
+    shares: Shares,
+    orders: Vec<Order>,
+}
+
+pub struct Faults {
+    seed: u64,
+    ordered: Mutex<Ordered>,
+}
+
+impl Faults {
+    pub fn new(seed: u64, shares: Shares) -> Self {
+        Self {
+            seed,
+            ordered: Mutex::new(Ordered {
+                shares,
+                orders: Vec::new(),
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ordered> {
+        self.ordered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn shares(&self) -> Shares {
+        self.lock().shares.clone()
+    }
+
+    pub fn set_shares(&self, shares: Shares) {
+        self.lock().shares = shares;
+    }
+
+    pub fn fail_next(
+        &self,
+        kind: Kind,
+        times: u64,
+        path: Option<String>,
+        retry_after: Option<u64>,
+    ) {
+        if times > 0 {
+            self.lock().orders.push(Order {
+                kind,
+                left: times,
+                path,
+                retry_after,
+            });
+        }
+    }
+
+    /// Forgets ordered faults that no request has met yet.
+    pub fn forget_orders(&self) {
+        self.lock().orders.clear();
+    }
+
+    /// Which fault this request meets: an ordered one first, then by share. `bad-row` by share is asked
+    /// about row by row (`bad_rows`).
+    pub fn hit(
+        &self,
+        number: u64,
+        target: &str,
+        route: &Route<'_>,
+        filtered: bool,
+        home: bool,
+    ) -> Option<Hit> {
+        let mut ordered = self.lock();
+        let found = ordered.orders.iter().position(|order| {
+            order.kind.fits(route, filtered)
+                && (home || order.kind != Kind::Redirect)
+                && order
+                    .path
+                    .as_ref()
+                    .is_none_or(|path| target.contains(path.as_str()))
+        });
+        if let Some(at) = found {
+            let order = ordered.orders.get_mut(at)?;
+            order.left -= 1;
+            let hit = Hit {
+                kind: order.kind,
+                retry_after: order.retry_after,
+            };
+            if order.left == 0 {
+                ordered.orders.remove(at);
+            }
+            return Some(hit);
+        }
+        self.by_share(&ordered.shares, number, route, filtered, home)
+    }
+
+    fn by_share(
+        &self,
+        shares: &Shares,
+        number: u64,
+        route: &Route<'_>,
+        filtered: bool,
+        home: bool,
+    ) -> Option<Hit> {
+        let plain = |kind| {
+            Some(Hit {
+                kind,
+                retry_after: None,
+            })
+        };
+        if let Route::Meeting { event_id, .. } = route {
+            for kind in [Kind::Poison, Kind::Missing] {
+                if self.marked(kind, event_id, shares.of(kind)) {
+                    return plain(kind);
+                }
+            }
+        }
+        let chance = mix(mix(self.seed) ^ number);
+        if Kind::Filter.fits(route, filtered) && unit(mix(chance)) < shares.of(Kind::Filter) {
+            return plain(Kind::Filter);
+        }
+        // One draw for all kinds, so that the shares add up.
+        let mut left = unit(chance);
+        for (kind, share) in shares.iter() {
+            if !matches!(kind.of(), Of::Requests) || (kind == Kind::Redirect && !home) {
+                continue;
+            }
+            if left < share {
+                // The real one sends Retry-After now and then.
+                let retry_after = (kind == Kind::TooMany && chance & 1 == 1).then_some(1);
+                return Some(Hit { kind, retry_after });
+            }
+            left -= share;
+        }
+        None
+    }
+
+    fn marked(&self, kind: Kind, event_id: &str, share: f64) -> bool {
+        share > 0.0 && unit(mix_text(self.seed, kind.name(), event_id)) < share
+    }
+
+    /// A test for rows that break their page; `None` where there are none.
+    pub fn bad_rows(&self) -> Option<impl Fn(&str) -> bool + '_> {
+        let share = self.lock().shares.of(Kind::BadRow);
+        (share > 0.0).then_some(move |event_id: &str| self.marked(Kind::BadRow, event_id, share))
+    }
+}

@@ -1,0 +1,478 @@
+//! The endpoints: a path and a query in, an answer out.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::faults::Faults;
+use super::reply::Reply;
+use super::world::{Committee, Entry, PUBLIC, World, list, seconds};
+
+/// At most this many rows on a page.
+const LARGEST_PAGE: usize = 250;
+const USUAL_PAGE: usize = 20;
+
+/// What a path asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    Meetings {
+        congress: Option<&'a str>,
+        chamber: Option<&'a str>,
+    },
+    Meeting {
+        congress: &'a str,
+        chamber: &'a str,
+        event_id: &'a str,
+    },
+    Committees {
+        congress: Option<&'a str>,
+        chamber: Option<&'a str>,
+    },
+    Committee {
+        chamber: &'a str,
+        code: &'a str,
+    },
+    Hearing {
+        congress: &'a str,
+        chamber: &'a str,
+        jacket: &'a str,
+    },
+    Unknown,
+}
+
+fn is_chamber(text: &str) -> bool {
+    matches!(text, "house" | "senate" | "nochamber" | "joint")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.len() < 10 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl<'a> Route<'a> {
+    pub fn of(path: &'a str) -> Self {
+        let Some(rest) = path.strip_prefix("/v3/") else {
+            return Self::Unknown;
+        };
+        let segments: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
+        match *segments.as_slice() {
+            ["committee-meeting"] => Self::Meetings {
+                congress: None,
+                chamber: None,
+            },
+            ["committee-meeting", congress] if is_number(congress) => Self::Meetings {
+                congress: Some(congress),
+                chamber: None,
+            },
+            ["committee-meeting", congress, chamber]
+                if is_number(congress) && is_chamber(chamber) =>
+            {
+                Self::Meetings {
+                    congress: Some(congress),
+                    chamber: Some(chamber),
+                }
+            }
+            ["committee-meeting", congress, chamber, event_id]
+                if is_number(congress) && is_chamber(chamber) =>
+            {
+                Self::Meeting {
+                    congress,
+                    chamber,
+                    event_id,
+                }
+            }
+            ["committee"] => Self::Committees {
+                congress: None,
+                chamber: None,
+            },
+            ["committee", congress] if is_number(congress) => Self::Committees {
+                congress: Some(congress),
+                chamber: None,
+            },
+            ["committee", chamber] if is_chamber(chamber) => Self::Committees {
+                congress: None,
+                chamber: Some(chamber),
+            },
+            ["committee", congress, chamber] if is_number(congress) && is_chamber(chamber) => {
+                Self::Committees {
+                    congress: Some(congress),
+                    chamber: Some(chamber),
+                }
+            }
+            ["committee", chamber, code] if is_chamber(chamber) => {
+                Self::Committee { chamber, code }
+            }
+            ["hearing", congress, chamber, jacket]
+                if is_number(congress) && is_chamber(chamber) =>
+            {
+                Self::Hearing {
+                    congress,
+                    chamber,
+                    jacket,
+                }
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The parameters of a request; never its key.
+#[derive(Debug, Default)]
+pub struct Query {
+    pub key: Option<String>,
+    pairs: Vec<(String, String)>,
+}
+
+impl Query {
+    pub fn of(text: &str) -> Self {
+        let mut query = Self::default();
+        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+            if name.eq_ignore_ascii_case("api_key") {
+                query.key = Some(value.into_owned());
+            } else {
+                query.pairs.push((name.into_owned(), value.into_owned()));
+            }
+        }
+        query
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it filters by date.
+    pub fn filtered(&self) -> bool {
+        self.get("fromDateTime").is_some()
+    }
+
+    /// As text, for the log.
+    pub fn text(&self) -> String {
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.pairs)
+            .finish()
+    }
+
+    fn limit(&self) -> usize {
+        match self
+            .get("limit")
+            .and_then(|text| text.parse::<usize>().ok())
+        {
+            Some(0) | None => USUAL_PAGE,
+            Some(limit) => limit.min(LARGEST_PAGE),
+        }
+    }
+
+    fn offset(&self) -> usize {
+        self.get("offset")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0)
+    }
+
+    fn moment(&self, name: &str) -> Result<Option<i64>, Reply> {
+        match self.get(name) {
+            None | Some("") => Ok(None),
+            Some(text) => seconds(text).map(Some).ok_or_else(|| {
+                Reply::failed(400, &format!("{name}: use the format YYYY-MM-DDT00:00:00Z"))
+            }),
+        }
+    }
+
+    /// The address of the next page, at the host that was asked.
+    fn next(&self, home: &str, path: &str, offset: usize, limit: usize) -> String {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        pairs.append_pair("offset", &offset.to_string());
+        pairs.append_pair("limit", &limit.to_string());
+        for (name, value) in &self.pairs {
+            if !matches!(name.as_str(), "offset" | "limit" | "format") {
+                pairs.append_pair(name, value);
+            }
+        }
+        pairs.append_pair("format", "json");
+        format!("http://{home}{path}?{}", pairs.finish())
+    }
+}
+
+/// What an endpoint needs to know to answer.
+pub struct Asked<'a> {
+    pub path: &'a str,
+    pub query: &'a Query,
+    /// Host and port, as the client named them.
+    pub home: &'a str,
+    pub faults: &'a Faults,
+}
+
+pub fn answer(world: &World, route: &Route<'_>, asked: &Asked<'_>) -> Reply {
+    match *route {
+        Route::Meetings { congress, chamber } => {
+            meetings(world, congress, chamber, asked).unwrap_or_else(|refusal| refusal)
+        }
+        Route::Meeting {
+            congress,
+            chamber,
+            event_id,
+        } => meeting(world, congress, chamber, event_id),
+        Route::Committees { congress, chamber } => committees(world, congress, chamber, asked),
+        Route::Committee { chamber, code } => committee(world, chamber, code),
+        Route::Hearing {
+            congress,
+            chamber,
+            jacket,
+        } => hearing(world, congress, chamber, jacket),
+        Route::Unknown => {
+            let what = asked.path.strip_prefix("/v3/").unwrap_or(asked.path);
+            Reply::failed(404, &format!("Unknown resource: {what}"))
+        }
+    }
+}
+
+/// The `request` block, which repeats what was asked, in alphabetical order.
+fn request(fields: &[(&str, Option<&str>)]) -> Value {
+    let mut all: Vec<(&str, &str)> = vec![("contentType", "application/json"), ("format", "json")];
+    all.extend(
+        fields
+            .iter()
+            .filter_map(|(name, value)| Some((*name, (*value)?))),
+    );
+    all.sort_unstable();
+    all.into_iter()
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn pagination(asked: &Asked<'_>, count: usize) -> Value {
+    let mut block = json!({"count": count});
+    let (offset, limit) = (asked.query.offset(), asked.query.limit());
+    let next = offset.saturating_add(limit);
+    if next < count {
+        block["next"] = asked.query.next(asked.home, asked.path, next, limit).into();
+    }
+    block
+}
+
+fn meetings(
+    world: &World,
+    congress: Option<&str>,
+    chamber: Option<&str>,
+    asked: &Asked<'_>,
+) -> Result<Reply, Reply> {
+    let from = asked.query.moment("fromDateTime")?;
+    let to = asked.query.moment("toDateTime")?;
+    let number: Option<i64> = congress.and_then(|text| text.parse().ok());
+    let wanted = |entry: &Entry| {
+        number.is_none_or(|number| entry.congress == number)
+            && chamber.is_none_or(|chamber| entry.chamber == chamber)
+            // An updateDate that cannot be read passes: somebody put it in to be seen.
+            && entry.updated.is_none_or(|at| {
+                from.is_none_or(|from| at >= from) && to.is_none_or(|to| at <= to)
+            })
+    };
+    let (offset, limit) = (asked.query.offset(), asked.query.limit());
+    let bad = asked.faults.bad_rows();
+    let mut count = 0_usize;
+    let mut rows = String::new();
+    for entry in world.meetings().iter().filter(|entry| wanted(entry)) {
+        if count >= offset && count - offset < limit {
+            if bad.as_ref().is_some_and(|bad| bad(&entry.event_id)) {
+                return Ok(Reply::failed(
+                    500,
+                    "Object of type datetime is not JSON serializable",
+                ));
+            }
+            if !rows.is_empty() {
+                rows.push(',');
+            }
+            rows.push_str(&entry.row);
+        }
+        count += 1;
+    }
+    let mut body = String::with_capacity(rows.len() + 400);
+    let _ = write!(
+        body,
+        "{{\"committeeMeetings\":[{rows}],\"pagination\":{},\"request\":{}}}",
+        pagination(asked, count),
+        request(&[("congress", congress), ("chamber", chamber)]),
+    );
+    Ok(Reply::json(200, body))
+}
+
+fn meeting(world: &World, congress: &str, chamber: &str, event_id: &str) -> Reply {
+    let found = world.entry(event_id).filter(|entry| {
+        entry.congress.to_string() == congress
+            // "Joint" and whatever else a test puts in has no path of its own.
+            && (entry.chamber == chamber
+                || !matches!(entry.chamber.as_str(), "house" | "senate" | "nochamber"))
+    });
+    match found {
+        Some(entry) => Reply {
+            zipped: Some(entry.zipped()),
+            ..Reply::json(200, entry.body.clone())
+        },
+        None => Reply::not_found(
+            "CommitteeMeeting",
+            &request(&[
+                ("congress", Some(congress)),
+                ("chamber", Some(chamber)),
+                ("eventId", Some(event_id)),
+            ]),
+        ),
+    }
+}
+
+/// A committee as others name it.
+fn named(committee: &Committee) -> Value {
+    json!({"name": committee.name, "systemCode": committee.code, "url": committee.url()})
+}
+
+fn committees(
+    world: &World,
+    congress: Option<&str>,
+    chamber: Option<&str>,
+    asked: &Asked<'_>,
+) -> Reply {
+    let found: Vec<&Committee> = world
+        .committees
+        .iter()
+        .filter(|committee| chamber.is_none_or(|chamber| committee.path_chamber() == chamber))
+        .collect();
+    let rows: Vec<Value> = found
+        .iter()
+        .skip(asked.query.offset())
+        .take(asked.query.limit())
+        .map(|committee| {
+            let mut row = json!({
+                "chamber": committee.chamber,
+                "committeeTypeCode": committee.kind,
+                "name": committee.name,
+            });
+            if let Some(parent) = committee
+                .parent
+                .as_deref()
+                .and_then(|code| world.committee(code))
+            {
+                row["parent"] = named(parent);
+            }
+            let subcommittees: Vec<Value> = world
+                .committees
+                .iter()
+                .filter(|other| other.parent.as_deref() == Some(committee.code.as_str()))
+                .map(named)
+                .collect();
+            if !subcommittees.is_empty() {
+                row["subcommittees"] = subcommittees.into();
+            }
+            row["systemCode"] = committee.code.clone().into();
+            row["url"] = committee.url().into();
+            row
+        })
+        .collect();
+    let body = json!({
+        "committees": rows,
+        "pagination": pagination(asked, found.len()),
+        "request": request(&[("congress", congress), ("chamber", chamber)]),
+    });
+    Reply::json(200, body.to_string())
+}
+
+fn committee(world: &World, chamber: &str, code: &str) -> Reply {
+    let request = request(&[("chamber", Some(chamber)), ("systemCode", Some(code))]);
+    // The real one answers for joint committees under either chamber, too.
+    let found = world
+        .committee(code)
+        .filter(|found| found.path_chamber() == chamber || found.chamber == "Joint");
+    let Some(found) = found else {
+        return Reply::not_found("Committee", &request);
+    };
+    let mut item = json!({
+        "communications": {
+            "count": 0,
+            "url": format!(
+                "{PUBLIC}/committee/{chamber}/{}/{chamber}-communication?format=json",
+                found.code
+            ),
+        },
+        "history": [{
+            "libraryOfCongressName": found.name.trim_end_matches(" Subcommittee"),
+            "startDate": "1981-01-01T05:00:00Z",
+            "updateDate": "2019-11-15T20:44:00Z",
+        }],
+        "isCurrent": found.current,
+    });
+    // Newer answers have the name itself; half of ours are newer.
+    if found
+        .code
+        .bytes()
+        .map(usize::from)
+        .sum::<usize>()
+        .is_multiple_of(2)
+    {
+        item["name"] = found.name.clone().into();
+    }
+    if let Some(parent) = found
+        .parent
+        .as_deref()
+        .and_then(|code| world.committee(code))
+    {
+        item["parent"] = named(parent);
+    }
+    item["systemCode"] = found.code.clone().into();
+    item["type"] = found.kind.clone().into();
+    item["updateDate"] = "2020-11-24T14:13:20Z".into();
+    Reply::json(
+        200,
+        json!({"committee": item, "request": request}).to_string(),
+    )
+}
+
+fn hearing(world: &World, congress: &str, chamber: &str, jacket: &str) -> Reply {
+    let request = request(&[
+        ("congress", Some(congress)),
+        ("chamber", Some(chamber)),
+        ("jacketNumber", Some(jacket)),
+    ]);
+    let wanted = jacket.trim_start_matches('0');
+    let found = world.meetings().iter().find(|entry| {
+        entry.congress.to_string() == congress
+            && entry.chamber == chamber
+            && entry
+                .jackets
+                .iter()
+                .any(|own| own.trim_start_matches('0') == wanted)
+    });
+    let Some(entry) = found else {
+        return Reply::not_found("Hearing", &request);
+    };
+    let meeting = entry.meeting();
+    let letter = if chamber == "senate" { "s" } else { "h" };
+    let folder = format!("CHRG-{congress}{letter}hrg{wanted}");
+    let address = format!("https://congress.gov/{congress}/chrg/{folder}/{folder}");
+    let date = meeting
+        .get("date")
+        .and_then(Value::as_str)
+        .and_then(|date| date.get(..10));
+    let body = json!({
+        "hearing": {
+            "associatedMeeting": {
+                "eventId": entry.event_id,
+                "url": super::world::meeting_url(entry.congress, chamber, &entry.event_id),
+            },
+            "chamber": meeting.get("chamber"),
+            "citation": format!("{}.Hrg.{congress}", letter.to_uppercase()),
+            "committees": list(meeting.get("committees")),
+            "congress": entry.congress,
+            "dates": date.map(|date| json!({"date": date})).into_iter().collect::<Vec<_>>(),
+            "formats": [
+                {"type": "Formatted Text", "url": format!("{address}.htm")},
+                {"type": "PDF", "url": format!("{address}.pdf")},
+            ],
+            "jacketNumber": wanted.parse::<i64>().unwrap_or_default(),
+            "libraryOfCongressIdentifier": format!("LC{wanted}"),
+            "title": meeting.get("title"),
+            "updateDate": meeting.get("updateDate"),
+        },
+        "request": request,
+    });
+    Reply::json(200, body.to_string())
+}

@@ -1,0 +1,286 @@
+//! What there is to serve: meetings, ready to send, in the list's order, and committees.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use axum::body::Bytes;
+use jiff::Timestamp;
+use jiff::civil;
+use serde_json::{Map, Value, json};
+
+use super::SandboxError;
+use super::generate::Generator;
+use super::reply::gzip;
+
+/// The API's own address: what answers name, whatever port the sandbox has, so that the same content
+/// is the same on every run.
+pub const PUBLIC: &str = "https://api.congress.gov/v3";
+
+/// A committee.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committee {
+    pub code: String,
+    pub name: String,
+    /// "House", "Senate" or "Joint".
+    pub chamber: &'static str,
+    /// "Standing", "Select", "Subcommittee", ...
+    pub kind: String,
+    pub parent: Option<String>,
+    pub current: bool,
+}
+
+impl Committee {
+    pub fn path_chamber(&self) -> String {
+        self.chamber.to_ascii_lowercase()
+    }
+
+    pub fn url(&self) -> String {
+        format!(
+            "{PUBLIC}/committee/{}/{}?format=json",
+            self.path_chamber(),
+            self.code
+        )
+    }
+}
+
+/// A meeting, ready to send.
+pub struct Entry {
+    pub event_id: String,
+    /// As a path segment.
+    pub chamber: String,
+    pub congress: i64,
+    /// Seconds since 1970; `None` where `updateDate` cannot be read.
+    pub updated: Option<i64>,
+    /// The row of the list.
+    pub row: String,
+    /// The whole answer of the detail.
+    pub body: Bytes,
+    zipped: OnceLock<Bytes>,
+    pub jackets: Vec<String>,
+}
+
+impl Entry {
+    /// Compressed once, at the first request for it.
+    pub fn zipped(&self) -> Bytes {
+        self.zipped.get_or_init(|| gzip(&self.body)).clone()
+    }
+
+    pub fn meeting(&self) -> Value {
+        serde_json::from_slice::<Value>(&self.body)
+            .ok()
+            .and_then(|mut body| body.get_mut("committeeMeeting").map(Value::take))
+            .unwrap_or(Value::Null)
+    }
+}
+
+pub struct World {
+    pub congress: i64,
+    pub committees: Vec<Committee>,
+    pub generator: Generator,
+    /// The number of the next generated meeting.
+    pub next: u64,
+    now: Option<Timestamp>,
+    entries: HashMap<String, Arc<Entry>>,
+    /// Newest `updateDate` first.
+    order: Vec<Arc<Entry>>,
+}
+
+impl World {
+    pub fn new(
+        congress: i64,
+        committees: Vec<Committee>,
+        generator: Generator,
+        now: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            congress,
+            committees,
+            generator,
+            next: 0,
+            now,
+            entries: HashMap::new(),
+            order: Vec::new(),
+        }
+    }
+
+    /// Seconds since 1970, by the time the sandbox believes in.
+    pub fn now(&self) -> i64 {
+        self.now.unwrap_or_else(Timestamp::now).as_second()
+    }
+
+    /// Newest first.
+    pub fn meetings(&self) -> &[Arc<Entry>] {
+        &self.order
+    }
+
+    pub fn entry(&self, event_id: &str) -> Option<&Arc<Entry>> {
+        self.entries.get(event_id)
+    }
+
+    pub fn committee(&self, code: &str) -> Option<&Committee> {
+        self.committees
+            .iter()
+            .find(|committee| committee.code.eq_ignore_ascii_case(code))
+    }
+
+    /// Sorted, so that a seed picks the same ones on every run.
+    pub fn event_ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.entries.keys().cloned().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Puts meetings in, replacing those with the same event id.
+    pub fn put(&mut self, meetings: Vec<Value>) -> Result<Vec<String>, SandboxError> {
+        let entries: Vec<Entry> = meetings
+            .into_iter()
+            .map(|meeting| self.prepare(meeting))
+            .collect::<Result<_, _>>()?;
+        let ids = entries.iter().map(|entry| entry.event_id.clone()).collect();
+        for entry in entries {
+            self.entries.insert(entry.event_id.clone(), Arc::new(entry));
+        }
+        self.sort();
+        Ok(ids)
+    }
+
+    pub fn remove(&mut self, event_id: &str) -> bool {
+        let there = self.entries.remove(event_id).is_some();
+        if there {
+            self.sort();
+        }
+        there
+    }
+
+    /// Event ids break ties, so that pages are the same on every run.
+    fn sort(&mut self) {
+        self.order = self.entries.values().cloned().collect();
+        self.order.sort_unstable_by(|a, b| {
+            b.updated
+                .cmp(&a.updated)
+                .then_with(|| a.event_id.cmp(&b.event_id))
+        });
+    }
+
+    /// A meeting, bare or as the API wraps it, verbatim.
+    fn prepare(&self, mut record: Value) -> Result<Entry, SandboxError> {
+        let bad = |what: &str, problem: &str| SandboxError::BadMeeting {
+            what: what.to_owned(),
+            problem: problem.to_owned(),
+        };
+        if let Some(inner) = record.get_mut("committeeMeeting") {
+            record = inner.take();
+        }
+        let Value::Object(meeting) = record else {
+            return Err(bad("what was given", "it is not a JSON object"));
+        };
+        let event_id = match meeting.get("eventId") {
+            Some(Value::String(text)) if !text.trim().is_empty() => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => return Err(bad("what was given", "it has no eventId")),
+        };
+        if event_id.contains(['/', '?', '#', '%']) {
+            return Err(bad(
+                &format!("event {event_id}"),
+                "its eventId cannot stand in a path",
+            ));
+        }
+        let chamber = meeting
+            .get("chamber")
+            .and_then(Value::as_str)
+            .map_or_else(|| "nochamber".to_owned(), str::to_ascii_lowercase);
+        let congress = meeting
+            .get("congress")
+            .and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()))
+            .unwrap_or(self.congress);
+        let updated = meeting
+            .get("updateDate")
+            .and_then(Value::as_str)
+            .and_then(seconds);
+        let jackets = list(meeting.get("hearingTranscript"))
+            .iter()
+            .filter_map(|transcript| match transcript.get("jacketNumber")? {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            })
+            .collect();
+        let mut row = Map::new();
+        for field in ["chamber", "congress", "eventId", "updateDate"] {
+            if let Some(value) = meeting.get(field) {
+                row.insert(field.to_owned(), value.clone());
+            }
+        }
+        row.insert(
+            "url".to_owned(),
+            meeting_url(congress, &chamber, &event_id).into(),
+        );
+        let body = json!({
+            "committeeMeeting": meeting,
+            "request": {
+                "chamber": chamber,
+                "congress": congress.to_string(),
+                "contentType": "application/json",
+                "eventId": event_id,
+                "format": "json",
+            },
+        });
+        Ok(Entry {
+            row: Value::Object(row).to_string(),
+            body: body.to_string().into(),
+            zipped: OnceLock::new(),
+            event_id,
+            chamber,
+            congress,
+            updated,
+            jackets,
+        })
+    }
+}
+
+pub fn meeting_url(congress: i64, chamber: &str, event_id: &str) -> String {
+    format!("{PUBLIC}/committee-meeting/{congress}/{chamber}/{event_id}?format=json")
+}
+
+/// Both of the API's formats, offsets, and times without one (UTC).
+pub fn seconds(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Some(timestamp.as_second());
+    }
+    let civil = text
+        .parse::<civil::DateTime>()
+        .or_else(|_| text.parse::<civil::Date>().map(|date| date.at(0, 0, 0, 0)))
+        .ok()?;
+    Some(
+        civil
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_second(),
+    )
+}
+
+/// The API's two formats of a moment.
+pub fn written(seconds: i64, older: bool) -> String {
+    let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    let format = if older {
+        "%Y-%m-%d %H:%M:%S+00:00"
+    } else {
+        "%Y-%m-%dT%H:%M:%SZ"
+    };
+    moment.strftime(format).to_string()
+}
+
+/// What a container holds, in any of the shapes that the API gives it.
+pub fn list(container: Option<&Value>) -> Vec<Value> {
+    match container {
+        Some(Value::Array(items)) => items.clone(),
+        Some(Value::Object(map)) => match map.get("item") {
+            Some(Value::Array(items)) => items.clone(),
+            Some(item @ Value::Object(_)) => vec![item.clone()],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
