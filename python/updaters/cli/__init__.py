@@ -1,0 +1,33 @@
+"""The command line `hearing-updater`."""
+
+from collections.abc import Sequence
+
+from updaters.cli import maintain, sandbox, update
+from updaters.cli.common import PROGRAM, Parser, ShowVersion, current_folder_first, guarded
+
+__all__ = ["main"]
+
+
+def build_parser() -> Parser:
+    """The parser with all commands."""
+    parser = Parser(
+        prog=PROGRAM,
+        description="Keep a database of congressional committee hearings up to date.",
+        epilog="example:\n  hearing-updater init\n  hearing-updater update --lookback-days 30",
+    )
+    parser.add_argument("--version", action=ShowVersion)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    update.add_command(commands)
+    maintain.add_commands(commands)
+    sandbox.add_command(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    current_folder_first()
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else 0
+    return guarded(lambda: int(args.run(args)), prog=f"{PROGRAM} {args.command}")

@@ -1,0 +1,201 @@
+"""The commands around an update: `init`, `rollback`, `restore`, `history`, `deferred`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from updaters.cli import common
+from updaters.errors import ConfigurationError, UpdaterError
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to the commands."""
+    init = _add(commands, "init", _init, "make a new, empty database", "--db database.db")
+    common.add_db(init)
+
+    rollback = _add(
+        commands,
+        "rollback",
+        _rollback,
+        "undo a past run or one batch of it",
+        "--list\n  hearing-updater rollback --run 12 --batch 3",
+    )
+    what = rollback.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run", type=int, metavar="N", dest="number", help="the run to undo")
+    what.add_argument(
+        "--release", metavar="EVENT_ID", help="let in again what was undone on purpose"
+    )
+    what.add_argument("--list", action="store_true", help="list past runs and held events")
+    rollback.add_argument("--batch", type=int, metavar="K", help="only this batch of the run")
+    rollback.add_argument(
+        "--force", action="store_true", help="undo the rest where rows were changed again since"
+    )
+    rollback.add_argument("--json", action="store_true", help="print JSON")
+    common.add_db(rollback)
+
+    restore = _add(commands, "restore", _restore, "put a backup back", "")
+    restore.add_argument(
+        "backup", nargs="?", metavar="BACKUP", help="default: the newest in backups/"
+    )
+    common.add_db(restore)
+
+    history = _add(commands, "history", _history, "show what changed in a hearing", "117521")
+    history.add_argument("event_id", metavar="EVENT_ID")
+    history.add_argument("--json", action="store_true", help="print JSON")
+    common.add_db(history)
+
+    deferred = _add(commands, "deferred", _deferred, "list what is deferred, and why", "")
+    deferred.add_argument("--json", action="store_true", help="print JSON")
+    common.add_db(deferred)
+
+
+def _add(
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {common.PROGRAM} {name} {example}".rstrip(),
+    )
+    parser.set_defaults(run=run, command=name)
+    return parser
+
+
+def _init(args: argparse.Namespace) -> int:
+    from updaters._native import init_database
+
+    path = common.settings_for(args).database_path
+    # A file of 0 bytes is what `sqlite3 database.db` leaves behind: it may be filled.
+    if os.path.exists(path) and (not os.path.isfile(path) or os.path.getsize(path) > 0):
+        raise UpdaterError(f"{path} exists already: nothing was done")
+    init_database(path)
+    os.makedirs("logs", exist_ok=True)
+    print(f"Made {path}, an empty database, and logs/. Fill it: {common.PROGRAM} update")
+    return 0
+
+
+def _rollback(args: argparse.Namespace) -> int:
+    if args.batch is not None and args.number is None:
+        raise ConfigurationError("--batch needs --run")
+    if args.list:
+        return _list_runs(args)
+    from updaters._native import RunLock
+
+    database = common.open_database(args)
+    try:
+        with RunLock(database.path, "rollback"):
+            if args.release is not None:
+                return _release(database, args.release)
+            return _undo(database, args)
+    finally:
+        database.close()
+
+
+def _release(database: Any, event_id: str) -> int:
+    if not database.release(event_id):
+        raise UpdaterError(f"event {event_id} is not held: nothing was done")
+    print(f"Event {event_id} is let in again: the next update asks for it")
+    return 0
+
+
+def _undo(database: Any, args: argparse.Namespace) -> int:
+    outcome = database.undo_run(args.number, args.batch, args.force)
+    what = f"Run {args.number}" + (f", batch {args.batch}," if args.batch is not None else "")
+    if args.json:
+        common.print_json(outcome)
+    for line in outcome["warnings"]:
+        print(f"warning: {line}", file=sys.stderr)
+    if not outcome["undone"]:
+        print(f"{what} was not undone, as rows were changed again since:", file=sys.stderr)
+        for line in outcome["conflicts"]:
+            print(f"  {line}", file=sys.stderr)
+        print("--force undoes the rest and leaves these rows as they are", file=sys.stderr)
+        return common.FAILED
+    if args.json:
+        return 0
+    rows = outcome["rows_restored"]
+    print(f"{what} was undone: {rows} row{'' if rows == 1 else 's'} restored")
+    for title, lines in (
+        ("Left as they are, changed again since:", outcome["conflicts"]),
+        ("Kept, as others use them:", outcome["kept"]),
+        ("Held until upstream changes them, or --release:", outcome["held"]),
+    ):
+        if lines:
+            print(title)
+            for line in lines:
+                print(f"  {line}")
+    return 0
+
+
+def _list_runs(args: argparse.Namespace) -> int:
+    database = common.open_database(args, read_only=True)
+    try:
+        runs, held = database.runs(), database.held()
+    finally:
+        database.close()
+    if args.json:
+        common.print_json({"runs": runs, "held": held})
+        return 0
+    if runs:
+        common.print_table(
+            runs, ("run", "started_at", "ended_at", "congress", "mode", "success", "batches")
+        )
+    else:
+        print("No runs yet")
+    if held:
+        print("\nHeld, as they were rolled back on purpose:")
+        common.print_table(held, ("event_id", "update_date", "held_at", "run"))
+    return 0
+
+
+def _restore(args: argparse.Namespace) -> int:
+    from updaters._native import RunLock, restore_database
+
+    path = common.settings_for(args).database_path
+    with RunLock(path, "restore"):
+        outcome = restore_database(path, args.backup)
+    print(f"Restored {path} from {outcome['backup']}: {outcome['hearings']} hearings")
+    return 0
+
+
+def _history(args: argparse.Namespace) -> int:
+    database = common.open_database(args, read_only=True)
+    try:
+        changes = database.history(args.event_id)
+        known = bool(changes) or database.hearing(args.event_id) is not None
+    finally:
+        database.close()
+    if not known:
+        raise UpdaterError(f"no hearing with event id {args.event_id} in {database.path}")
+    if args.json:
+        common.print_json(changes)
+    elif changes:
+        print(f"Event {args.event_id}, times in UTC")
+        columns = ("at", "run", "batch", "kind", "table", "action", "row", "field")
+        common.print_table(changes, (*columns, "before", "after"), widest=48)
+    else:
+        print(f"Nothing has changed in event {args.event_id} as far as the journal goes back")
+    return 0
+
+
+def _deferred(args: argparse.Namespace) -> int:
+    database = common.open_database(args, read_only=True)
+    try:
+        waiting = database.deferred()
+    finally:
+        database.close()
+    if args.json:
+        common.print_json(waiting)
+    elif waiting:
+        columns = ("event_id", "kind", "tries", "first_seen", "last_tried", "reason")
+        common.print_table(waiting, columns, widest=80)
+    else:
+        print("Nothing is deferred")
+    return 0

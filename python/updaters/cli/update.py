@@ -1,0 +1,174 @@
+"""`hearing-updater update`, which is also `python3 -m updaters.daily_updater`."""
+
+import argparse
+import logging
+import os
+import re
+import resource
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from updaters.cli import common
+from updaters.cli.progress import Progress, print_summary
+from updaters.errors import ConfigurationError
+
+logger = logging.getLogger("updaters.daily_updater")
+
+MODULE = "python3 -m updaters.daily_updater"
+DEFAULT_LOOKBACK_DAYS = 7
+#: So many entries of a list are printed.
+SHOWN = 10
+
+
+def add_command(commands: Any) -> None:
+    """Add `update` to the commands."""
+    parser = commands.add_parser(
+        "update",
+        help="fetch what changed, and store it",
+        description="Fetch the meetings that changed upstream, and store them.",
+        epilog="example:\n  hearing-updater update --congress 119 --lookback-days 30 --dry-run",
+    )
+    add_arguments(parser)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of an update."""
+    parser.set_defaults(run=run, command="update")
+    parser.add_argument(
+        "--congress", type=int, metavar="N", help="default: TARGET_CONGRESS, else 119"
+    )
+    parser.add_argument(
+        "--lookback-days",
+        type=int,
+        default=DEFAULT_LOOKBACK_DAYS,
+        metavar="N",
+        help="how far back to look for changes (default: %(default)s)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="compare, but write nothing at all")
+    parser.add_argument(
+        "--mode", default="incremental", help="incremental (default), or full: all of the Congress"
+    )
+    parser.add_argument(
+        "--components",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="of hearings, witnesses, committees (the default), documents, bills",
+    )
+    parser.add_argument(
+        "--event", action="append", metavar="ID", help="only this event (may be given repeatedly)"
+    )
+    common.add_db(parser)
+    parser.add_argument(
+        "--wait", type=float, metavar="SECONDS", help="wait so long for another run to end"
+    )
+    parser.add_argument("--quiet", action="store_true", help="only warnings on stderr")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The module's own command line."""
+    common.current_folder_first()
+    parser = common.Parser(
+        prog=MODULE,
+        description="Fetch the meetings that changed upstream, and store them.",
+        epilog=f"example:\n  {MODULE} --congress 119 --lookback-days 30 --dry-run",
+    )
+    parser.add_argument("--version", action=common.ShowVersion)
+    add_arguments(parser)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else 0
+    return common.guarded(lambda: run(args), prog="daily_updater")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Update as the flags say. The metrics go to stdout as JSON, also when the run failed."""
+    from updaters.logs import set_up_logging
+
+    updater = _updater(args)
+    bar = sys.stderr.isatty() and not (args.quiet or args.no_progress)
+    with Progress(enabled=bar) as progress:
+        set_up_logging(updater.settings, quiet=args.quiet, console=progress.console)
+        interrupted: KeyboardInterrupt | None = None
+        result: dict[str, Any] = {"success": False}
+        try:
+            result = updater.run_daily_update(
+                dry_run=args.dry_run, progress_callback=progress.callback
+            )
+        except KeyboardInterrupt as exc:
+            interrupted = exc
+        _drain_native_logs()
+    metrics = result.get("metrics") or updater.metrics.to_dict()
+    if sys.stderr.isatty() and not args.quiet:
+        print_summary(metrics, dry_run=args.dry_run)
+    logger.info("Peak memory: %.1f MB", _peak_memory())
+    if result["success"]:
+        seconds = metrics.get("duration_seconds") or 0.0
+        logger.info("Daily update completed successfully in %.2f seconds", seconds)
+    elif interrupted is not None:
+        logger.warning("Daily update stopped: what was committed stays, the rest was undone")
+    else:
+        logger.error("Daily update failed: %s", result.get("error") or "unknown reason")
+    sys.stderr.flush()
+    common.print_json(shortened(metrics))
+    if interrupted is not None:
+        sys.stdout.flush()
+        raise interrupted
+    return 0 if result["success"] else common.FAILED
+
+
+def _updater(args: argparse.Namespace) -> Any:
+    """The updater that the flags describe. Touches neither disk nor network."""
+    from updaters.daily_updater import DailyUpdater
+
+    from updaters.settings import load_settings
+
+    congress = args.congress if args.congress is not None else load_settings().target_congress
+    components = None
+    if args.components:
+        components = [name for part in args.components for name in part.split(",") if name]
+    for event in args.event or ():
+        if not re.fullmatch(r"[\w.-]{1,64}", event):
+            raise ConfigurationError(f"--event {event!r}: should be an event id, such as 117521")
+    if args.wait is not None and not 0 <= args.wait <= 86_400:
+        raise ConfigurationError(f"--wait {args.wait:g}: should be 0 to 86400 seconds")
+    updater = DailyUpdater(
+        congress=congress,
+        lookback_days=args.lookback_days,
+        update_mode=args.mode,
+        components=components,
+    )
+    common.choose_database(updater.settings, args.db)
+    if args.event:
+        updater.event_ids = list(args.event)
+    if args.wait is not None:
+        updater.lock_wait_seconds = args.wait
+    if os.environ.get("TRIGGER_SOURCE", "").strip():
+        updater.trigger_source = os.environ["TRIGGER_SOURCE"].strip()
+    return updater
+
+
+def shortened(value: Any) -> Any:
+    """A copy of which every list shows its first ten entries, then how many more there are."""
+    if isinstance(value, dict):
+        return {key: shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        items = [shortened(item) for item in value[:SHOWN]]
+        if len(value) > SHOWN:
+            items.append(f"... and {len(value) - SHOWN} more")
+        return items
+    return value
+
+
+def _peak_memory() -> float:
+    """Of this process so far, in MB (the kernel counts in KiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _drain_native_logs() -> None:
+    from updaters import _native
+
+    _native.drain_logs()
