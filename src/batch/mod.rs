@@ -1,1 +1,5 @@
 //! batch
+
+mod validate;
+
+pub use validate::validate;

@@ -9,10 +9,10 @@ use super::related::{
     read_bills, read_committees, read_meeting_documents, read_transcripts, read_videos,
     read_witness_documents, read_witnesses,
 };
-use super::video::classify;
+use super::video::{best, classify};
 use super::{
-    Chamber, DateTime, ListItem, Meeting, MeetingStatus, MeetingType, Notice, Parsed, VideoType,
-    one_line, parse_datetime, pick_video,
+    Chamber, DateTime, ListItem, Meeting, MeetingStatus, MeetingType, Notice, Parsed, Video,
+    VideoType, one_line, parse_datetime,
 };
 
 /// A list page, as far as it could be read.
@@ -56,13 +56,14 @@ fn read_meeting(reader: &mut Reader, object: Object<'_>) -> Meeting {
     let location = object
         .get("location")
         .and_then(|value| read_location(reader, value, object.path.key("location")));
-    let videos = read_videos(reader, object);
-    let videos: Vec<&str> = videos.iter().map(String::as_str).collect();
-    let event_page = videos
+    let videos: Vec<Video> = read_videos(reader, object)
         .iter()
         .filter_map(|url| classify(url))
+        .collect();
+    let event_page = videos
+        .iter()
         .find(|video| video.video_type == VideoType::EventPage)
-        .map(|video| video.url);
+        .map(|video| video.url.clone());
     let transcripts = read_transcripts(reader, object);
     Meeting {
         event_id,
@@ -74,7 +75,7 @@ fn read_meeting(reader: &mut Reader, object: Object<'_>) -> Meeting {
         date,
         time: time.flatten(),
         location,
-        video: pick_video(&videos),
+        video: best(videos),
         jacket_number: transcripts
             .first()
             .map(|transcript| transcript.jacket_number.clone()),

@@ -6,7 +6,7 @@ use url::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Video {
     pub url: String,
-    /// Eleven characters, for YouTube videos only.
+    /// Eleven characters, for `YouTube` videos only.
     pub youtube_id: Option<String>,
     pub video_type: VideoType,
 }
@@ -33,10 +33,14 @@ impl VideoType {
     }
 }
 
-/// The best of the offered addresses; of two as good, one whose YouTube id can be read, else the first.
+/// The best of the offered addresses; of two as good, one whose `YouTube` id can be read, else the first.
 pub fn pick_video(urls: &[&str]) -> Option<Video> {
-    urls.iter()
-        .filter_map(|url| classify(url))
+    best(urls.iter().filter_map(|url| classify(url)))
+}
+
+pub(super) fn best(videos: impl IntoIterator<Item = Video>) -> Option<Video> {
+    videos
+        .into_iter()
         .min_by_key(|video| (video.video_type, video.youtube_id.is_none()))
 }
 

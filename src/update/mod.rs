@@ -1,1 +1,5 @@
 //! update
+
+mod diff;
+
+pub use diff::{FieldDiff, diff, newer};
