@@ -168,9 +168,9 @@ impl Inner {
     async fn send_until_answered(&self, request: &Request) -> Result<Value, ApiError> {
         let tries = self.settings.retry_attempts.max(1);
         let mut waits = backoff(&self.settings);
-        let mut tried = 0;
+        let mut sent = 0;
         loop {
-            tried += 1;
+            sent += 1;
             let fault = match self.attempt(request).await {
                 Ok(value) => return Ok(value),
                 Err(fault) => self.weigh(fault)?,
@@ -181,7 +181,7 @@ impl Inner {
             let wait = wait.max(fault.retry_after.unwrap_or_default());
             tracing::warn!(
                 target: "updaters.api",
-                "{}; try {tried} of {tries}, the next in {:.1} s", fault.error, wait.as_secs_f64()
+                "{}; try {sent} of {tries}, the next in {:.1} s", fault.error, wait.as_secs_f64()
             );
             tokio::time::sleep(wait).await;
             if let Some(breaker) = &self.breaker {

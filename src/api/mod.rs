@@ -3,14 +3,23 @@
 mod answer;
 mod breaker;
 mod client;
+mod committees;
+mod details;
 mod endpoint;
+#[cfg(test)]
+mod fake;
 mod limit;
+mod listing;
+mod patience;
 mod retry;
 mod settings;
 
 pub use breaker::{Breaker, BreakerState, BreakerStats};
 pub use client::Client;
+pub use committees::{fetch_committee, fetch_committee_with_parents};
+pub use details::{Wanted, fetch_details};
 pub use endpoint::segment;
+pub use listing::list_meetings;
 pub use retry::RetryStats;
 pub use settings::{BreakerSettings, ClientSettings, DEMO_KEY, Secret};
 

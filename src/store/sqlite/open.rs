@@ -113,7 +113,6 @@ impl SqliteStore {
             schema_touched: false,
             guard,
             broken: false,
-            memo: super::memo::Memo::default(),
         };
         store.set_access(access)?;
         Ok(store)

@@ -1,0 +1,118 @@
+//! The details of many meetings, several at a time.
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use serde_json::Value;
+
+use super::patience::Patience;
+use super::{ApiError, Get, segment};
+use crate::domain::{Chamber, DateTime, parse_datetime};
+
+/// A meeting whose details are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub event_id: String,
+    pub congress: i64,
+    /// `None`: not known, each is tried.
+    pub chamber: Option<Chamber>,
+    /// The list's.
+    pub update_date: Option<DateTime>,
+}
+
+/// Hands each meeting to the sink as it comes: the inner `committeeMeeting`, its `updateDate` the newer
+/// of list and detail, or what went wrong with this one. When the hourly limit is used up, the rest go
+/// to the sink with that, unasked. `Err` ends it for all: what the sink has not seen is still wanted.
+pub async fn fetch_details<G: Get>(
+    get: &G,
+    wanted: Vec<Wanted>,
+    sink: &mut dyn FnMut(Wanted, Result<Value, ApiError>),
+) -> Result<(), ApiError> {
+    let patience = &Patience::new(get);
+    let at_once = get.concurrency().max(1);
+    let mut queue = wanted.into_iter();
+    let fetch = |wanted: Wanted| async move {
+        let result = fetch_one(patience, &wanted).await;
+        (wanted, result)
+    };
+    let mut under_way = FuturesUnordered::new();
+    let mut limited = None;
+    loop {
+        while limited.is_none() && under_way.len() < at_once {
+            let Some(next) = queue.next() else { break };
+            under_way.push(fetch(next));
+        }
+        let Some((wanted, result)) = under_way.next().await else {
+            break;
+        };
+        match &result {
+            Err(error) if error.is_fatal() => return Err(error.clone()),
+            Err(error @ ApiError::RateLimited { .. }) => limited = Some(error.clone()),
+            _ => {}
+        }
+        sink(wanted, result);
+    }
+    if let Some(error) = limited {
+        for wanted in queue {
+            sink(wanted, Err(error.clone()));
+        }
+    }
+    Ok(())
+}
+
+async fn fetch_one<G: Get>(patience: &Patience<'_, G>, wanted: &Wanted) -> Result<Value, ApiError> {
+    let chambers = match wanted.chamber {
+        Some(Chamber::House) => &["house"][..],
+        Some(Chamber::Senate) => &["senate"],
+        // Meetings of joint committees are filed under no chamber.
+        Some(Chamber::Joint | Chamber::NoChamber) => &["nochamber"],
+        None => &["house", "senate", "nochamber"],
+    };
+    let mut missing = None;
+    for chamber in chambers {
+        let id = segment(&wanted.event_id);
+        let endpoint = format!("committee-meeting/{}/{chamber}/{id}", wanted.congress);
+        match patience.get(&endpoint, &[]).await {
+            Ok(answer) => return meeting_of(answer, wanted, endpoint),
+            Err(error @ ApiError::NotFound { .. }) => missing = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(missing.unwrap_or_else(|| ApiError::NotFound {
+        endpoint: wanted.event_id.clone(),
+    }))
+}
+
+fn meeting_of(mut answer: Value, wanted: &Wanted, endpoint: String) -> Result<Value, ApiError> {
+    let nonsense = |detail: String| ApiError::Nonsense { endpoint, detail };
+    let inner = answer.get_mut("committeeMeeting").map(Value::take);
+    let Some(Value::Object(mut meeting)) = inner else {
+        return Err(nonsense("the answer holds no committeeMeeting".to_owned()));
+    };
+    let named = match meeting.get("eventId") {
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => {
+            return Err(nonsense(
+                "the answer's committeeMeeting names no eventId".to_owned(),
+            ));
+        }
+    };
+    if named != wanted.event_id.trim() {
+        let named: String = named.chars().take(60).collect();
+        let detail = format!("the answer is about another event ({named})");
+        return Err(nonsense(detail));
+    }
+    let own = meeting
+        .get("updateDate")
+        .and_then(Value::as_str)
+        .and_then(parse_datetime);
+    if let Some(listed) = wanted.update_date
+        && own.is_none_or(|own| own < listed)
+    {
+        meeting.insert("updateDate".to_owned(), Value::String(listed.for_api()));
+    }
+    Ok(Value::Object(meeting))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+//! Which meetings changed: the pages of the list, put together.
+//!
+//! How many requests that takes: one for each 250 meetings. Where meetings moved between pages while we
+//! were reading (fewer came than the list counts), the pages are read once more. Each page that answers
+//! 500 costs two halves more; over `MAX_FAILED` such pages, or `MAX_FAILED_IN_A_ROW` without a good one
+//! between, the list is given up. A broken filter costs up to four probes more. In any case at most
+//! `MAX_REQUESTS` pages are asked for, each tried as often as any request (`RETRY_ATTEMPTS`).
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+
+use futures::future::try_join_all;
+
+use super::patience::Patience;
+use super::{ApiError, Get, ListQuery, Listing};
+use crate::domain::{DateTime, ListItem, ListPage, parse_list_page};
+
+/// As many rows as the API gives at once.
+const PAGE: usize = 250;
+/// Pages fetched at once, where the count says that there are so many.
+const AT_ONCE: usize = 4;
+const MAX_REQUESTS: usize = 1000;
+const MAX_FAILED: usize = 400;
+/// Halving a page down to one bad row fails nine times in a row at most; two beside each other, ten.
+const MAX_FAILED_IN_A_ROW: usize = 20;
+
+/// Lists every meeting in the window. Pages are asked for by our own offsets; the list's end is an empty
+/// page, a page with nothing new, or where count and `next` both say so. `progress` gets the meetings
+/// so far and the list's count.
+pub async fn list_meetings<G: Get>(
+    get: &G,
+    query: &ListQuery,
+    progress: &mut dyn FnMut(usize, Option<usize>),
+) -> Result<Listing, ApiError> {
+    let mut reader = Reader {
+        patience: Patience::new(get),
+        endpoint: format!("committee-meeting/{}", query.congress),
+        from: query.from,
+        at_once: get.concurrency().clamp(1, AT_ONCE),
+        asked: Cell::new(0),
+        failed: Cell::new(0),
+        failed_in_a_row: Cell::new(0),
+    };
+    let mut found = Found::new(query.congress);
+    let first = reader.first_page(&mut found).await?;
+    let pages = reader.sweep(first, &mut found, progress).await?;
+    if pages > 1 && found.count.is_some_and(|count| found.rows() < count) {
+        tracing::debug!(
+            target: "updaters.api",
+            "The list changed while it was read ({} of {:?} rows): reading it again",
+            found.rows(), found.count
+        );
+        let again = reader.rows(0, PAGE, None).await?;
+        reader.sweep(again, &mut found, progress).await?;
+    }
+    if reader.from != query.from
+        && let Some(from) = query.from
+    {
+        found
+            .items
+            .retain(|item| item.update_date.is_none_or(|updated| updated >= from));
+    }
+    Ok(Listing {
+        items: found.items,
+        problems: found.problems,
+    })
+}
+
+/// A stretch of the list.
+#[derive(Default)]
+struct Rows {
+    items: Vec<ListItem>,
+    problems: Vec<String>,
+    count: Option<usize>,
+    /// `None` where the last row could not be had.
+    has_next: Option<bool>,
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        self.items.len() + self.problems.len()
+    }
+}
+
+/// What was found so far.
+struct Found {
+    congress: i64,
+    items: Vec<ListItem>,
+    index: HashMap<String, usize>,
+    /// Events of another Congress, which the list shows at times.
+    elsewhere: HashSet<String>,
+    problems: Vec<String>,
+    bad_rows: HashSet<String>,
+    count: Option<usize>,
+}
+
+impl Found {
+    fn new(congress: i64) -> Self {
+        Self {
+            congress,
+            items: Vec::new(),
+            index: HashMap::new(),
+            elsewhere: HashSet::new(),
+            problems: Vec::new(),
+            bad_rows: HashSet::new(),
+            count: None,
+        }
+    }
+
+    /// The rows accounted for, the bad ones included.
+    fn rows(&self) -> usize {
+        self.items.len() + self.elsewhere.len() + self.bad_rows.len()
+    }
+
+    fn report(&mut self, problem: String) {
+        tracing::warn!(target: "updaters.api", "{problem}");
+        self.problems.push(problem);
+    }
+
+    /// `seen`: what this reading of the list has shown. The number of rows that are new to it.
+    fn take(&mut self, rows: Rows, seen: &mut HashSet<String>) -> usize {
+        let before = seen.len();
+        self.count = rows.count.or(self.count);
+        for problem in rows.problems {
+            seen.insert(problem.clone());
+            if self.bad_rows.insert(problem.clone()) {
+                self.report(problem);
+            }
+        }
+        for item in rows.items {
+            seen.insert(item.event_id.clone());
+            self.add(item);
+        }
+        seen.len() - before
+    }
+
+    /// Each event once, with its newest date.
+    fn add(&mut self, item: ListItem) {
+        if item
+            .congress
+            .is_some_and(|congress| congress != self.congress)
+        {
+            self.elsewhere.insert(item.event_id);
+        } else if let Some(known) = self
+            .index
+            .get(&item.event_id)
+            .and_then(|place| self.items.get_mut(*place))
+        {
+            if item.update_date > known.update_date {
+                *known = item;
+            }
+        } else {
+            self.index.insert(item.event_id.clone(), self.items.len());
+            self.items.push(item);
+        }
+    }
+}
+
+struct Reader<'a, G> {
+    patience: Patience<'a, G>,
+    endpoint: String,
+    /// `None` where all are wanted, or the filter does not work.
+    from: Option<DateTime>,
+    at_once: usize,
+    asked: Cell<usize>,
+    failed: Cell<usize>,
+    failed_in_a_row: Cell<usize>,
+}
+
+impl<G: Get> Reader<'_, G> {
+    /// The first page, whatever it takes: without the filter, or in pieces.
+    async fn first_page(&mut self, found: &mut Found) -> Result<Rows, ApiError> {
+        loop {
+            let first = self.page(0, PAGE).await;
+            let error = match first {
+                Err(error) if splits(&error) => error,
+                first => return self.rows(0, PAGE, Some(first)).await,
+            };
+            // One bad row leaves the row before or after it readable; a broken filter does not.
+            if !(self.probe_fails(0).await? && self.probe_fails(1).await?) {
+                return self.rows(0, PAGE, Some(Err(error))).await;
+            }
+            if self.from.take().is_none() {
+                return Err(error);
+            }
+            found.report(format!(
+                "the list fails with its date filter ({error}): everything was listed, and filtered here"
+            ));
+        }
+    }
+
+    async fn probe_fails(&self, offset: usize) -> Result<bool, ApiError> {
+        match self.page(offset, 1).await {
+            Ok(_) => Ok(false),
+            Err(error) if splits(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads on from the first page to the end; how many pages that took.
+    async fn sweep(
+        &self,
+        first: Rows,
+        found: &mut Found,
+        progress: &mut dyn FnMut(usize, Option<usize>),
+    ) -> Result<usize, ApiError> {
+        let mut seen = HashSet::new();
+        let mut group = vec![first];
+        let mut pages = 0;
+        loop {
+            for rows in group {
+                pages += 1;
+                let (got, has_next) = (rows.len(), rows.has_next);
+                let new = found.take(rows, &mut seen);
+                progress(found.items.len(), found.count);
+                let counted = found.count.map(|count| pages * PAGE < count);
+                let more = counted == Some(true) || has_next.or(counted).unwrap_or(true);
+                if got == 0 || new == 0 || !more {
+                    return Ok(pages);
+                }
+            }
+            let left = found
+                .count
+                .map_or(0, |count| count.saturating_sub(pages * PAGE));
+            let next = left.div_ceil(PAGE).clamp(1, self.at_once);
+            let offsets = (0..next).map(|i| (pages + i) * PAGE);
+            group = try_join_all(offsets.map(|at| self.rows(at, PAGE, None))).await?;
+        }
+    }
+
+    /// The rows from `offset` on, `many` of them at most; in halves where it has to be. `known` is the
+    /// answer to the whole, where that was asked already.
+    async fn rows(
+        &self,
+        offset: usize,
+        many: usize,
+        mut known: Option<Result<ListPage, ApiError>>,
+    ) -> Result<Rows, ApiError> {
+        let mut rows = Rows::default();
+        // The next piece is the last.
+        let mut pieces = vec![(offset, many)];
+        while let Some((at, many)) = pieces.pop() {
+            let answer = match known.take() {
+                Some(answer) => answer,
+                None => self.page(at, many).await,
+            };
+            match answer {
+                Ok(page) => {
+                    let got = page.items.len() + page.problems.len();
+                    rows.items.extend(page.items);
+                    let problems = page.problems.into_iter();
+                    rows.problems
+                        .extend(problems.map(|p| format!("list from offset {at}: {p}")));
+                    rows.count = page.count.or(rows.count);
+                    rows.has_next = Some(page.has_next);
+                    if got == 0 {
+                        break;
+                    }
+                    if got < many && page.has_next {
+                        // A server with smaller pages than ours.
+                        pieces.push((at + got, many - got));
+                    }
+                }
+                Err(error) if splits(&error) => {
+                    self.one_more_failed(&error)?;
+                    if many > 1 {
+                        let half = many.div_ceil(2);
+                        pieces.push((at + half, many - half));
+                        pieces.push((at, half));
+                    } else {
+                        rows.has_next = None;
+                        rows.problems.push(format!(
+                            "the list's row at offset {at} cannot be had and was stepped over ({error})"
+                        ));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(rows)
+    }
+
+    fn one_more_failed(&self, error: &ApiError) -> Result<(), ApiError> {
+        self.failed.set(self.failed.get() + 1);
+        self.failed_in_a_row.set(self.failed_in_a_row.get() + 1);
+        if self.failed.get() > MAX_FAILED || self.failed_in_a_row.get() > MAX_FAILED_IN_A_ROW {
+            return Err(error.clone());
+        }
+        Ok(())
+    }
+
+    async fn page(&self, offset: usize, limit: usize) -> Result<ListPage, ApiError> {
+        let nonsense = |detail: String| ApiError::Nonsense {
+            endpoint: self.endpoint.clone(),
+            detail,
+        };
+        self.asked.set(self.asked.get() + 1);
+        if self.asked.get() > MAX_REQUESTS {
+            return Err(nonsense(format!(
+                "the list does not end after {MAX_REQUESTS} pages"
+            )));
+        }
+        let mut params = vec![
+            ("limit".to_owned(), limit.to_string()),
+            ("offset".to_owned(), offset.to_string()),
+        ];
+        if let Some(from) = self.from {
+            params.push(("fromDateTime".to_owned(), from.for_api()));
+        }
+        let answer = self.patience.get(&self.endpoint, &params).await?;
+        let page = parse_list_page(&answer).map_err(nonsense)?;
+        self.failed_in_a_row.set(0);
+        Ok(page)
+    }
+}
+
+/// Errors that one bad row in the page may be the cause of.
+fn splits(error: &ApiError) -> bool {
+    matches!(
+        error,
+        ApiError::Status { status: 500, .. } | ApiError::TooLarge { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests;
