@@ -41,7 +41,7 @@ pub struct Transcript {
 }
 
 /// The slot of a document's address, where its file name has one.
-pub(super) fn slot_of(url: &str) -> Option<Slot> {
+pub fn slot_of(url: &str) -> Option<Slot> {
     let path = url.split(['?', '#']).next()?;
     let file = path.rsplit('/').next()?;
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);

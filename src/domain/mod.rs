@@ -21,7 +21,7 @@ pub use chamber::Chamber;
 pub use committee::{Committee, CommitteeRef, parse_committee};
 pub use components::{Component, Components, UnknownComponent};
 pub use dates::{DateTime, parse_datetime};
-pub use document::{MeetingDocument, Slot, Transcript, WitnessDocument, match_slot};
+pub use document::{MeetingDocument, Slot, Transcript, WitnessDocument, match_slot, slot_of};
 pub use meeting::{Issue, ListItem, Meeting, MeetingStatus, MeetingType, Notice, Parsed};
 pub use parse::{ListPage, parse_list_item, parse_list_page, parse_meeting};
 pub use person::{Witness, name_key, organization_key, split_name};

@@ -1,15 +1,35 @@
 //! The SQLite store.
 
+mod bills;
 mod classify;
+mod committees;
+mod db;
+mod documents;
 mod foreign;
 mod health;
+mod hearings;
+mod hearings_read;
+mod hearings_write;
+mod history;
 mod init;
 mod journal;
+mod journal_entries;
+mod journal_image;
+mod journal_store;
+mod ledger;
+mod ledger_runs;
 mod locks;
+mod memo;
 mod migrate;
 mod open;
-mod pending;
+mod tables;
 mod transactions;
+mod undo;
+mod undo_by_hand;
+mod undo_checks;
+mod witness_documents;
+mod witness_kind;
+mod witnesses;
 
 #[cfg(test)]
 pub(in crate::store) mod testing;
@@ -49,6 +69,8 @@ pub struct SqliteStore {
     guard: Guard,
     /// The connection could not roll back; only closing it ends the transaction.
     broken: bool,
+    /// Columns of the tables, and what else is worth remembering.
+    memo: memo::Memo,
 }
 
 /// The path of a file beside the database, such as its `-wal`.

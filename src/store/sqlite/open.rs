@@ -113,6 +113,7 @@ impl SqliteStore {
             schema_touched: false,
             guard,
             broken: false,
+            memo: super::memo::Memo::default(),
         };
         store.set_access(access)?;
         Ok(store)

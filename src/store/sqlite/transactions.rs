@@ -75,6 +75,7 @@ impl Transactions for SqliteStore {
     }
 
     fn roll_back(&mut self) {
+        self.memo.forget_names();
         if !self.conn.is_autocommit()
             && let Err(error) = self.conn.execute_batch("ROLLBACK")
         {
@@ -121,6 +122,7 @@ impl Transactions for SqliteStore {
 
     fn roll_back_to_savepoint(&mut self) -> StoreResult<()> {
         self.expect_savepoint()?;
+        self.memo.forget_names();
         self.run_cached(&format!("ROLLBACK TO {SAVEPOINT}"))?;
         self.run_cached(&format!("RELEASE {SAVEPOINT}"))?;
         self.savepoint_open = false;

@@ -1,0 +1,343 @@
+//! Runs, logs, deferred and held events, small facts.
+
+use super::SqliteStore;
+use super::db::{Db, Pair, integer, text, utc_now};
+use crate::store::{
+    BatchFigures, BatchHead, BatchKind, DeferKind, Deferred, Held, Ledger, RunId, StoreError,
+    StoreResult, Transactions, UpdateLog,
+};
+
+impl Ledger for SqliteStore {
+    fn start_run(&mut self, congress: i64, mode: &str, trigger: &str) -> StoreResult<RunId> {
+        self.in_some_transaction(|store| {
+            store.reading()?.insert(
+                "updater_runs",
+                &[
+                    ("started_at", &local_now()),
+                    ("congress", &congress),
+                    ("mode", &mode),
+                    ("trigger_source", &trigger),
+                    ("pid", &std::process::id()),
+                ],
+            )
+        })
+    }
+
+    fn finish_run(
+        &mut self,
+        run: Option<RunId>,
+        log: &UpdateLog,
+        figures: &[BatchFigures],
+    ) -> StoreResult<Option<i64>> {
+        if self.in_transaction() {
+            return Err(StoreError::Refused { what: "closing a run".to_owned() });
+        }
+        self.begin(BatchHead { run: None, number: 0, kind: BatchKind::Bookkeeping })?;
+        let done = (|| {
+            let db = self.reading()?;
+            let log_id = write_log(db, log)?;
+            if let Some(run) = run {
+                close_run(db, run, log, log_id, figures)?;
+            }
+            Ok(log_id)
+        })();
+        let outcome = done.and_then(|log_id| self.commit().map(|_| log_id));
+        if outcome.is_err() {
+            self.roll_back();
+        }
+        outcome
+    }
+
+    fn last_success(&mut self) -> StoreResult<Option<String>> {
+        let db = self.reading()?;
+        let shape = db.shape("update_logs")?;
+        if !shape.has("start_time") {
+            return Ok(None);
+        }
+        let only = if shape.has("success") { "WHERE success = 1" } else { "" };
+        let sql = format!("SELECT max(start_time) FROM update_logs {only}");
+        Ok(db.one("update_logs", &sql, [], |r| text(r, 0))?.flatten())
+    }
+
+    fn deferred(&mut self) -> StoreResult<Vec<Deferred>> {
+        let db = self.reading()?;
+        if !db.exists("updater_deferred")? {
+            return Ok(Vec::new());
+        }
+        db.all(
+            "updater_deferred",
+            "SELECT event_id, congress, chamber, reason, kind, tries, not_found, first_seen, \
+             last_tried FROM updater_deferred ORDER BY first_seen, event_id",
+            [],
+            |r| {
+                Ok(Deferred {
+                    event_id: r.get(0)?,
+                    congress: integer(r, 1)?,
+                    chamber: text(r, 2)?,
+                    reason: text(r, 3)?.unwrap_or_default(),
+                    kind: kind_of(text(r, 4)?.as_deref()),
+                    tries: r.get(5)?,
+                    not_found: r.get(6)?,
+                    first_seen: text(r, 7)?.unwrap_or_default(),
+                    last_tried: text(r, 8)?.unwrap_or_default(),
+                })
+            },
+        )
+    }
+
+    fn defer(
+        &mut self,
+        event_id: &str,
+        congress: Option<i64>,
+        chamber: Option<&str>,
+        kind: DeferKind,
+        reason: &str,
+    ) -> StoreResult<()> {
+        let not_found = i64::from(kind == DeferKind::NotFound);
+        self.in_some_transaction(|store| {
+            store
+                .reading()?
+                .exec(
+                    "updater_deferred",
+                    "INSERT INTO updater_deferred (event_id, congress, chamber, kind, reason, tries, \
+                        not_found, first_seen, last_tried) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?7) \
+                     ON CONFLICT (event_id) DO UPDATE SET \
+                        congress = coalesce(excluded.congress, congress), \
+                        chamber = coalesce(excluded.chamber, chamber), \
+                        kind = excluded.kind, reason = excluded.reason, tries = tries + 1, \
+                        not_found = CASE WHEN excluded.not_found THEN not_found + 1 ELSE 0 END, \
+                        last_tried = excluded.last_tried",
+                    (event_id, congress, chamber, kind.as_str(), reason, not_found, utc_now()),
+                )
+                .map(|_| ())
+        })
+    }
+
+    fn undefer(&mut self, event_ids: &[&str]) -> StoreResult<usize> {
+        if event_ids.is_empty() || !self.reading()?.exists("updater_deferred")? {
+            return Ok(0);
+        }
+        if !self.in_transaction() && !any_deferred(self.db(), event_ids)? {
+            return Ok(0);
+        }
+        self.in_some_transaction(|store| {
+            let db = store.reading()?;
+            let mut gone = 0;
+            for event_id in event_ids {
+                gone += db.exec(
+                    "updater_deferred",
+                    "DELETE FROM updater_deferred WHERE event_id = ?1",
+                    [event_id],
+                )?;
+            }
+            Ok(gone)
+        })
+    }
+
+    fn held(&mut self) -> StoreResult<Vec<Held>> {
+        let db = self.reading()?;
+        if !db.exists("updater_held")? {
+            return Ok(Vec::new());
+        }
+        db.all(
+            "updater_held",
+            "SELECT event_id, update_date, held_at, run_id FROM updater_held ORDER BY held_at, event_id",
+            [],
+            |r| {
+                Ok(Held {
+                    event_id: r.get(0)?,
+                    update_date: text(r, 1)?,
+                    held_at: text(r, 2)?.unwrap_or_default(),
+                    run: integer(r, 3)?,
+                })
+            },
+        )
+    }
+
+    fn hold(&mut self, events: &[(String, Option<String>)], run: Option<RunId>) -> StoreResult<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.in_some_transaction(|store| {
+            let db = store.reading()?;
+            for (event_id, update_date) in events {
+                db.exec(
+                    "updater_held",
+                    "INSERT INTO updater_held (event_id, update_date, run_id, held_at) \
+                     VALUES (?1, ?2, ?3, ?4) ON CONFLICT (event_id) DO UPDATE SET \
+                        update_date = excluded.update_date, run_id = excluded.run_id, \
+                        held_at = excluded.held_at",
+                    (event_id, update_date, run, utc_now()),
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    fn release(&mut self, event_id: &str) -> StoreResult<bool> {
+        if !self.reading()?.exists("updater_held")? {
+            return Ok(false);
+        }
+        self.in_some_transaction(|store| {
+            let sql = "DELETE FROM updater_held WHERE event_id = ?1";
+            Ok(store.reading()?.exec("updater_held", sql, [event_id])? > 0)
+        })
+    }
+
+    fn fact(&mut self, key: &str) -> StoreResult<Option<String>> {
+        let db = self.reading()?;
+        if !db.exists("updater_facts")? {
+            return Ok(None);
+        }
+        let sql = "SELECT value FROM updater_facts WHERE key = ?1";
+        Ok(db.one("updater_facts", sql, [key], |r| text(r, 0))?.flatten())
+    }
+
+    fn set_fact(&mut self, key: &str, value: &str) -> StoreResult<()> {
+        self.in_some_transaction(|store| {
+            store
+                .reading()?
+                .exec(
+                    "updater_facts",
+                    "INSERT INTO updater_facts (key, value) VALUES (?1, ?2) \
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                    [key, value],
+                )
+                .map(|_| ())
+        })
+    }
+}
+
+/// Naive local time, floored to the second.
+fn local_now() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn kind_of(text: Option<&str>) -> DeferKind {
+    match text {
+        Some("not_found") => DeferKind::NotFound,
+        Some("batch") => DeferKind::Batch,
+        Some("record") => DeferKind::Record,
+        _ => DeferKind::Fetch,
+    }
+}
+
+fn any_deferred(db: Db<'_>, event_ids: &[&str]) -> StoreResult<bool> {
+    for event_id in event_ids {
+        let sql = "SELECT 1 FROM updater_deferred WHERE event_id = ?1";
+        if db.one("updater_deferred", sql, [event_id], |_| Ok(()))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The row of `update_logs`, in the columns that this file's table has. -> `log_id`.
+fn write_log(db: Db<'_>, log: &UpdateLog) -> StoreResult<Option<i64>> {
+    let shape = db.shape("update_logs")?;
+    if !shape.exists() {
+        return Ok(None);
+    }
+    let update_date = log.start_time.get(..10).unwrap_or(&log.start_time);
+    let error_count = i64::try_from(log.errors.len()).unwrap_or(i64::MAX);
+    let errors = (!log.errors.is_empty())
+        .then(|| serde_json::Value::from(log.errors.clone()).to_string());
+    let now = utc_now();
+    let mut pairs: Vec<Pair<'_>> = vec![
+        ("update_date", &update_date),
+        ("start_time", &log.start_time),
+        ("end_time", &log.end_time),
+        ("duration_seconds", &log.duration_seconds),
+        ("hearings_checked", &log.hearings_checked),
+        ("hearings_updated", &log.hearings_updated),
+        ("hearings_added", &log.hearings_added),
+        ("committees_updated", &log.committees_updated),
+        ("witnesses_updated", &log.witnesses_updated),
+        ("api_requests", &log.api_requests),
+        ("error_count", &error_count),
+        ("errors", &errors),
+        ("success", &log.success),
+        ("schedule_id", &log.schedule_id),
+        ("created_at", &now),
+        ("trigger_source", &log.trigger_source),
+    ];
+    let id = match db.insert("update_logs", &pairs) {
+        // A CHECK that does not know this source.
+        Err(StoreError::Constraint { .. }) if shape.has("trigger_source") => {
+            pairs.pop();
+            pairs.push(("trigger_source", &"manual"));
+            db.insert("update_logs", &pairs)?
+        }
+        other => other?,
+    };
+    if let Some(schedule_id) = log.schedule_id
+        && db.exists("schedule_execution_logs")?
+    {
+        let message = log.errors.first();
+        let logged = db.insert(
+            "schedule_execution_logs",
+            &[
+                ("schedule_id", &schedule_id),
+                ("log_id", &id),
+                ("execution_time", &log.start_time),
+                ("success", &log.success),
+                ("error_message", &message),
+                ("created_at", &now),
+            ],
+        );
+        if let Err(error) = logged {
+            tracing::warn!(
+                target: "updaters.store",
+                "run logged, but not as an execution of schedule {schedule_id}: {error}"
+            );
+        }
+    }
+    Ok(Some(id))
+}
+
+fn close_run(
+    db: Db<'_>,
+    run: RunId,
+    log: &UpdateLog,
+    log_id: Option<i64>,
+    figures: &[BatchFigures],
+) -> StoreResult<()> {
+    db.exec(
+        "updater_runs",
+        "UPDATE updater_runs SET ended_at = ?2, success = ?3, log_id = ?4 WHERE run_id = ?1",
+        (run, &log.end_time, log.success, log_id),
+    )?;
+    for figure in figures {
+        let issues = (!figure.issues.is_empty())
+            .then(|| serde_json::Value::from(figure.issues.clone()).to_string());
+        let numbers: [Pair<'_>; 7] = [
+            ("size", &figure.size),
+            ("records", &figure.records),
+            ("error", &figure.error),
+            ("issues", &issues),
+            ("validate_ms", &figure.validate_ms),
+            ("apply_ms", &figure.apply_ms),
+            ("commit_ms", &figure.commit_ms),
+        ];
+        let known = match figure.batch {
+            Some(batch) => db.update("updater_batches", "batch_id", batch, &numbers)? > 0,
+            None => false,
+        };
+        // What applied without leaving a trace (nothing really changed) has no row, and needs none.
+        if !known && matches!(figure.outcome.as_str(), "failed" | "skipped" | "salvaged") {
+            let state = if figure.outcome == "skipped" { "skipped" } else { "failed" };
+            let now = utc_now();
+            let mut row: Vec<Pair<'_>> = vec![
+                ("run_id", &run),
+                ("batch_number", &figure.number),
+                ("kind", &"batch"),
+                ("state", &state),
+                ("created_at", &now),
+            ];
+            row.extend(numbers);
+            db.insert("updater_batches", &row)?;
+        }
+    }
+    Ok(())
+}

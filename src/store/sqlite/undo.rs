@@ -1,0 +1,355 @@
+//! Undoing whole batches from the journal, exactly.
+//!
+//! The entries are walked newest first, so that every state on the way was once a valid one. Before
+//! anything is written, each touched row must be as the batches left it; what is not is a conflict.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use rusqlite::config::DbConfig;
+use rusqlite::params_from_iter;
+
+use super::SqliteStore;
+use super::db::{Db, quoted};
+use super::journal_entries::{Catalog, Entry, Op, RowKey, current, entries, is_as, name_of};
+use super::journal_image::{Cell, Image, ROWID};
+use super::tables::Table;
+use super::undo_checks::{
+    changed_again_by, dangling, dependants, events_of, mark_undone, still_to_undo,
+};
+use crate::store::{
+    BatchHead, BatchId, BatchKind, StoreError, StoreResult, Transactions, UndoPolicy, UndoReport,
+};
+
+pub(super) fn undo(
+    store: &mut SqliteStore,
+    batches: &[BatchId],
+    policy: UndoPolicy,
+) -> StoreResult<UndoReport> {
+    in_undo(store, |db, undo_batch| {
+        let wanted = still_to_undo(db, batches)?;
+        let mut report = UndoReport { batches: batches.to_vec(), ..UndoReport::default() };
+        if wanted.is_empty() {
+            report.undone = true;
+            return Ok(report);
+        }
+        let entries = entries(db, &wanted)?;
+        let catalog = Catalog::read(db)?;
+        report.events = events_of(db, &entries)?;
+        let mut work = Work { db, catalog: &catalog, left: HashSet::new(), pending: Vec::new() };
+        work.find_conflicts(&entries, &wanted, &mut report)?;
+        if policy == UndoPolicy::AllOrNothing && !report.conflicts.is_empty() {
+            return Ok(report);
+        }
+        let affected = work.affected(&entries);
+        let before = dangling(db, &affected)?;
+        work.walk(&entries, policy, &mut report)?;
+        if policy == UndoPolicy::AllOrNothing && !report.conflicts.is_empty() {
+            return Ok(report);
+        }
+        work.delete_pending(&mut report)?;
+        let worse: Vec<String> =
+            dangling(db, &affected)?.into_iter().filter(|d| !before.contains(d)).collect();
+        if !worse.is_empty() {
+            report.conflicts.extend(worse);
+            return Ok(report);
+        }
+        mark_undone(db, &wanted, undo_batch)?;
+        report.undone = true;
+        Ok(report)
+    })
+}
+
+/// Runs `work` in a transaction of its own, the file's own triggers off (the journal's fire all the
+/// same). What it reports as not undone is rolled back.
+pub(super) fn in_undo(
+    store: &mut SqliteStore,
+    work: impl FnOnce(Db<'_>, BatchId) -> StoreResult<UndoReport>,
+) -> StoreResult<UndoReport> {
+    if store.in_transaction() {
+        return Err(StoreError::Refused {
+            what: "undoing a batch while another one is open".to_owned(),
+        });
+    }
+    let batch = store.begin(BatchHead { run: None, number: 0, kind: BatchKind::Undo })?;
+    let outcome = without_triggers(store, batch, work);
+    match outcome {
+        Ok(report) if report.undone => {
+            if let Err(error) = store.commit() {
+                store.roll_back();
+                return Err(error);
+            }
+            Ok(report)
+        }
+        Ok(report) => {
+            store.roll_back();
+            Ok(UndoReport { rows_restored: 0, ..report })
+        }
+        Err(error) => {
+            store.roll_back();
+            Err(error)
+        }
+    }
+}
+
+fn without_triggers(
+    store: &SqliteStore,
+    batch: BatchId,
+    work: impl FnOnce(Db<'_>, BatchId) -> StoreResult<UndoReport>,
+) -> StoreResult<UndoReport> {
+    let db = store.reading()?;
+    db.fail(db.conn.execute_batch("PRAGMA defer_foreign_keys = ON"), "undo")?;
+    let has_triggers = db
+        .one("undo", "SELECT 1 FROM main.sqlite_master WHERE type = 'trigger'", [], |_| Ok(()))?
+        .is_some();
+    // Switching throws away every compiled statement: only where there is something to switch off.
+    let switch = |on: bool| {
+        if has_triggers {
+            db.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, on).map(|_| ())
+        } else {
+            Ok(())
+        }
+    };
+    db.fail(switch(false), "undo")?;
+    let outcome = work(db, batch);
+    db.fail(switch(true), "undo")?;
+    outcome
+}
+
+struct Work<'a> {
+    db: Db<'a>,
+    catalog: &'a Catalog,
+    /// Keys of rows that stay as they are.
+    left: HashSet<String>,
+    /// Added rows that something referred to when their turn came.
+    pending: Vec<(&'a Table, RowKey, Image)>,
+}
+
+impl<'a> Work<'a> {
+    fn find_conflicts(
+        &mut self,
+        entries: &[Entry],
+        batches: &[BatchId],
+        report: &mut UndoReport,
+    ) -> StoreResult<()> {
+        // What each key should hold now: the row's image, or nothing.
+        let mut expected: HashMap<String, (&Table, RowKey, Option<&Image>, i64)> = HashMap::new();
+        let mut order: Vec<String> = Vec::new();
+        let mut broken: Vec<(String, String)> = Vec::new();
+        for entry in entries {
+            let Some(table) = self.catalog.table(&entry.table) else {
+                broken.push((String::new(), format!("{}: the table is gone", entry.table)));
+                continue;
+            };
+            let (before, after) = (entry.before.as_ref(), entry.after.as_ref());
+            for (image, is_before) in
+                [(before, true), (after, false)].into_iter().filter_map(|(i, b)| Some((i?, b)))
+            {
+                let Some(key) = RowKey::of(table, image) else {
+                    broken.push((String::new(), format!("{}: its key is another now", entry.table)));
+                    continue;
+                };
+                let id = key.id.clone();
+                if is_before
+                    && let Some((_, _, was, _)) = expected.get(&id)
+                    && !was.is_some_and(|was| is_as(table, was, image))
+                {
+                    let name = name_of(&table.name, &key, Some(image));
+                    broken.push((id.clone(), format!("{name}: changed in between by another batch")));
+                }
+                let holds = (!is_before).then_some(image);
+                if expected.insert(id.clone(), (table, key, holds, entry.id)).is_none() {
+                    order.push(id);
+                }
+            }
+        }
+        for (id, line) in broken {
+            self.left.insert(id);
+            if !report.conflicts.contains(&line) {
+                report.conflicts.push(line);
+            }
+        }
+        for id in order {
+            let Some((table, key, should, last)) = expected.get(&id) else { continue };
+            if self.left.contains(&id) {
+                continue;
+            }
+            let now = current(self.db, table, key)?;
+            let problem = match (should, &now) {
+                (None, None) => continue,
+                (Some(should), Some(now)) if is_as(table, now, should) => continue,
+                (Some(_), Some(_)) => "changed again",
+                (Some(_), None) => "removed since",
+                (None, Some(_)) => "there again",
+            };
+            let by = changed_again_by(self.db, table, key, *last, batches)?;
+            let name = name_of(&table.name, key, now.as_ref().or(*should));
+            report.conflicts.push(format!("{name}: {problem} by {by}"));
+            self.left.insert(id);
+        }
+        Ok(())
+    }
+
+    /// Tables whose references may be hurt: those touched and those that refer to them.
+    fn affected(&self, entries: &[Entry]) -> BTreeSet<String> {
+        let touched: BTreeSet<String> =
+            entries.iter().filter_map(|e| Some(self.catalog.table(&e.table)?.name.clone())).collect();
+        let children = self.catalog.references.iter();
+        let children = children.filter(|r| touched.contains(&r.parent)).map(|r| r.child.clone());
+        children.chain(touched.iter().cloned()).collect()
+    }
+
+    fn walk(
+        &mut self,
+        entries: &[Entry],
+        policy: UndoPolicy,
+        report: &mut UndoReport,
+    ) -> StoreResult<()> {
+        let mut restored: HashSet<String> = HashSet::new();
+        for entry in entries.iter().rev() {
+            let Some(table) = self.catalog.table(&entry.table) else { continue };
+            let key = |image: &Option<Image>| image.as_ref().and_then(|i| RowKey::of(table, i));
+            let (was, is) = (key(&entry.before), key(&entry.after));
+            let ids: Vec<String> =
+                was.iter().chain(is.iter()).map(|key| key.id.clone()).collect();
+            if ids.is_empty() || ids.iter().any(|id| self.left.contains(id)) {
+                self.left.extend(ids);
+                continue;
+            }
+            match self.step(table, entry, is.as_ref()) {
+                Ok(()) => restored.extend(ids),
+                // Something in the way that is none of these batches' rows.
+                Err(StoreError::Constraint { message }) => {
+                    let image = entry.before.as_ref().or(entry.after.as_ref());
+                    let name = was.or(is).map(|key| name_of(&table.name, &key, image));
+                    report
+                        .conflicts
+                        .push(format!("{}: {message}", name.unwrap_or_else(|| table.name.clone())));
+                    if policy == UndoPolicy::AllOrNothing {
+                        return Ok(());
+                    }
+                    self.left.extend(ids);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        report.rows_restored = restored.len();
+        Ok(())
+    }
+
+    fn step(&mut self, table: &'a Table, entry: &Entry, is: Option<&RowKey>) -> StoreResult<()> {
+        match (entry.op, &entry.before, &entry.after, is) {
+            (Op::Insert, _, Some(after), Some(key)) => {
+                if dependants(self.db, self.catalog, table, after)?.is_empty() {
+                    delete(self.db, table, key)
+                } else {
+                    self.pending.push((table, key.clone(), after.clone()));
+                    Ok(())
+                }
+            }
+            (Op::Update, Some(before), Some(after), Some(key)) => {
+                update(self.db, table, key, before, after)
+            }
+            (Op::Delete, Some(before), ..) => insert(self.db, table, before),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was referred to may be free by now; the rest stays and is named.
+    fn delete_pending(&mut self, report: &mut UndoReport) -> StoreResult<()> {
+        loop {
+            let mut still = Vec::new();
+            let before = self.pending.len();
+            for (table, key, image) in std::mem::take(&mut self.pending) {
+                if dependants(self.db, self.catalog, table, &image)?.is_empty() {
+                    delete(self.db, table, &key)?;
+                } else {
+                    still.push((table, key, image));
+                }
+            }
+            self.pending = still;
+            if self.pending.is_empty() || self.pending.len() == before {
+                break;
+            }
+        }
+        for (table, key, image) in &self.pending {
+            let users = dependants(self.db, self.catalog, table, image)?;
+            report.rows_restored = report.rows_restored.saturating_sub(1);
+            report.kept.push(format!(
+                "{}: used by {}",
+                name_of(&table.name, key, Some(image)),
+                users.join(", ")
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn delete(db: Db<'_>, table: &Table, key: &RowKey) -> StoreResult<()> {
+    if table.name == "hearings"
+        && let Some(id) = key.cells.first().and_then(Cell::integer)
+    {
+        // Without a hearing they wait for nothing.
+        db.exec(
+            "updater_unmatched_documents",
+            "DELETE FROM updater_unmatched_documents WHERE hearing_id = ?1",
+            [id],
+        )?;
+    }
+    let sql =
+        format!("DELETE FROM main.{} WHERE {}", quoted(&table.name), RowKey::condition(table));
+    db.exec(&table.name, &sql, params_from_iter(&key.cells)).map(|_| ())
+}
+
+fn update(
+    db: Db<'_>,
+    table: &Table,
+    key: &RowKey,
+    before: &Image,
+    after: &Image,
+) -> StoreResult<()> {
+    let mut sets: Vec<String> = Vec::new();
+    let mut values: Vec<&Cell> = Vec::new();
+    for (name, was) in &before.0 {
+        let same = after.get(name).is_some_and(|is| is.same(was));
+        if !same && name == ROWID {
+            sets.push(format!("{} = ?", table.rowid.unwrap_or("rowid")));
+            values.push(was);
+        } else if !same && table.has(name) {
+            sets.push(format!("{} = ?", quoted(name)));
+            values.push(was);
+        }
+    }
+    if sets.is_empty() {
+        return Ok(());
+    }
+    values.extend(&key.cells);
+    let sql = format!(
+        "UPDATE main.{} SET {} WHERE {}",
+        quoted(&table.name),
+        sets.join(", "),
+        RowKey::condition(table)
+    );
+    db.exec(&table.name, &sql, params_from_iter(values)).map(|_| ())
+}
+
+fn insert(db: Db<'_>, table: &Table, image: &Image) -> StoreResult<()> {
+    let mut names: Vec<String> = Vec::new();
+    let mut values: Vec<&Cell> = Vec::new();
+    for (name, cell) in &image.0 {
+        if name == ROWID {
+            names.push(table.rowid.unwrap_or("rowid").to_owned());
+        } else if table.has(name) {
+            names.push(quoted(name));
+        } else {
+            continue;
+        }
+        values.push(cell);
+    }
+    let marks = vec!["?"; values.len()].join(", ");
+    let sql = format!(
+        "INSERT INTO main.{} ({}) VALUES ({marks})",
+        quoted(&table.name),
+        names.join(", ")
+    );
+    db.exec(&table.name, &sql, params_from_iter(values)).map(|_| ())
+}
