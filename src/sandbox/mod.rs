@@ -106,6 +106,17 @@ impl Default for Options {
     }
 }
 
+/// A time as text (`2025-10-13T12:00:00Z`; UTC where it names no offset).
+pub fn parse_now(text: &str) -> Result<Timestamp, SandboxError> {
+    world::seconds(text)
+        .and_then(|at| Timestamp::from_second(at).ok())
+        .ok_or_else(|| SandboxError::Setting {
+            what: "now",
+            rule: "a time such as 2025-10-13T12:00:00Z",
+            got: format!("'{text}'"),
+        })
+}
+
 impl Options {
     fn check(&self) -> Result<(), SandboxError> {
         if !(1..=200).contains(&self.congress) {

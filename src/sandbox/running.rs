@@ -23,8 +23,8 @@ pub struct Running {
     shared: Arc<Shared>,
     url: String,
     port: u16,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// How to end it; `None` once it is stopped.
+    life: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
 fn content(options: &Options) -> Result<World, SandboxError> {
@@ -98,8 +98,7 @@ pub fn start(options: Options) -> Result<Running, SandboxError> {
         shared,
         url,
         port,
-        stop: Some(stop),
-        thread: Some(thread),
+        life: Mutex::new(Some((stop, thread))),
     })
 }
 
@@ -137,11 +136,14 @@ impl Running {
     }
 
     /// Stops serving; harmless when stopped already.
-    pub fn stop(&mut self) {
-        if let Some(stop) = self.stop.take() {
+    pub fn stop(&self) {
+        let life = self
+            .life
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some((stop, thread)) = life {
             let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }

@@ -143,7 +143,7 @@ impl Generator {
         meeting.insert("chamber".into(), house.chamber().into());
         let named = committees
             .iter()
-            .map(|committee| parts::committee(committee, &mut rng))
+            .map(|committee| parts::committee(committee, self.parent(committee), &mut rng))
             .collect();
         parts::container(&mut meeting, "committees", named, &mut rng);
         meeting.insert("congress".into(), self.congress.into());
@@ -212,6 +212,11 @@ impl Generator {
             .collect();
         parts::container(&mut meeting, "witnesses", witnesses, &mut rng);
         meeting.into()
+    }
+
+    fn parent(&self, committee: &Committee) -> Option<&Committee> {
+        let code = committee.parent.as_deref()?;
+        self.committees.iter().find(|other| other.code == code)
     }
 
     /// Mostly one committee; some meetings are held by several.

@@ -33,13 +33,20 @@ pub fn container(
 }
 
 /// A committee as meetings name it ("House Natural Resources Subcommittee on Federal Lands").
-pub fn committee(committee: &Committee, rng: &mut fastrand::Rng) -> Value {
+pub fn committee(
+    committee: &Committee,
+    parent: Option<&Committee>,
+    rng: &mut fastrand::Rng,
+) -> Value {
     let name = if rng.u32(0..30) == 0 {
         Value::Null
     } else if committee.chamber == "Joint" {
         committee.name.clone().into()
-    } else if let Some(subject) = committee.name.strip_suffix(" Subcommittee") {
-        format!("{} Subcommittee on {subject}", committee.chamber).into()
+    } else if let (Some(subject), Some(parent)) =
+        (committee.name.strip_suffix(" Subcommittee"), parent)
+    {
+        let parent = parent.name.trim_end_matches(" Committee");
+        format!("{} {parent} Subcommittee on {subject}", committee.chamber).into()
     } else {
         format!("{} {}", committee.chamber, committee.name).into()
     };

@@ -343,7 +343,7 @@ async fn requests_in_flight_are_counted() {
 
 #[tokio::test]
 async fn a_stopped_sandbox_answers_no_more() {
-    let mut running = sandbox(3);
+    let running = sandbox(3);
     let client = Client::of(&running);
     assert_eq!(client.get("/committee-meeting/119").await.0, 200);
     running.stop();

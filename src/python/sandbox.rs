@@ -1,0 +1,242 @@
+//! `updaters._native.Sandbox`: the sandbox, steered from Python. JSON crosses as text.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::sandbox::{Kind, Options, Running, SandboxError, Shares, parse_now, start};
+
+/// Number, method, path, host, status, fault, where the key came in.
+type Request = (
+    u64,
+    String,
+    String,
+    String,
+    u16,
+    Option<&'static str>,
+    Option<&'static str>,
+);
+
+fn raised(error: SandboxError) -> PyErr {
+    match error {
+        SandboxError::Bind { .. } | SandboxError::Start { .. } => {
+            PyOSError::new_err(error.to_string())
+        }
+        _ => PyValueError::new_err(error.to_string()),
+    }
+}
+
+/// A number that Python may have given below zero or too large.
+fn number<T: TryFrom<i64>>(what: &str, value: i64) -> PyResult<T> {
+    T::try_from(value)
+        .map_err(|_| PyValueError::new_err(format!("{what}: {value} is out of range")))
+}
+
+fn milliseconds(what: &str, value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value / 1000.0)
+        .map_err(|_| PyValueError::new_err(format!("{what}: {value} is no number of milliseconds")))
+}
+
+fn shares(faults: Vec<(String, f64)>) -> PyResult<Shares> {
+    let mut shares = Shares::default();
+    for (name, share) in faults {
+        let kind = Kind::parse(&name).map_err(raised)?;
+        shares.set(kind, share).map_err(raised)?;
+    }
+    Ok(shares)
+}
+
+#[pyclass(frozen, module = "updaters._native")]
+pub struct Sandbox {
+    running: Running,
+}
+
+#[pymethods]
+impl Sandbox {
+    #[new]
+    #[pyo3(signature = (*, meetings, seed, db, congress, latency_ms, slow_ms, faults, port, host,
+                        rate_limit, api_key, spread_days, now))]
+    #[allow(clippy::too_many_arguments)] // keywords only; the face has the defaults
+    fn new(
+        py: Python<'_>,
+        meetings: i64,
+        seed: i64,
+        db: Option<PathBuf>,
+        congress: i64,
+        latency_ms: f64,
+        slow_ms: f64,
+        faults: Vec<(String, f64)>,
+        port: i64,
+        host: String,
+        rate_limit: i64,
+        api_key: Option<String>,
+        spread_days: i64,
+        now: Option<&str>,
+    ) -> PyResult<Self> {
+        let options = Options {
+            meetings: number("meetings", meetings)?,
+            seed: seed.cast_unsigned(),
+            congress,
+            db,
+            host,
+            port: number("port", port)?,
+            latency: milliseconds("latency_ms", latency_ms)?,
+            slow: milliseconds("slow_ms", slow_ms)?,
+            faults: shares(faults)?,
+            rate_limit: number("rate_limit", rate_limit)?,
+            api_key,
+            spread_days: number("spread_days", spread_days)?,
+            now: now.map(parse_now).transpose().map_err(raised)?,
+        };
+        let running = py.detach(|| start(options)).map_err(raised)?;
+        Ok(Self { running })
+    }
+
+    #[getter]
+    fn url(&self) -> &str {
+        self.running.url()
+    }
+
+    #[getter]
+    fn port(&self) -> u16 {
+        self.running.port()
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.running.stop());
+    }
+
+    fn requests(&self, py: Python<'_>) -> Vec<Request> {
+        py.detach(|| self.running.requests())
+            .into_iter()
+            .map(|served| {
+                (
+                    served.number,
+                    served.method,
+                    served.path,
+                    served.host,
+                    served.status,
+                    served.fault,
+                    served.key_in.map(crate::sandbox::KeyPlace::as_str),
+                )
+            })
+            .collect()
+    }
+
+    #[getter]
+    fn request_count(&self) -> u64 {
+        self.running.request_count()
+    }
+
+    #[getter]
+    fn max_in_flight(&self) -> usize {
+        self.running.max_in_flight()
+    }
+
+    fn clear_requests(&self) {
+        self.running.clear_requests();
+    }
+
+    fn event_ids(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.running.event_ids())
+    }
+
+    /// As JSON; `None` where there is none.
+    fn meeting(&self, event_id: &str) -> Option<String> {
+        self.running
+            .meeting(event_id)
+            .map(|meeting| meeting.to_string())
+    }
+
+    /// -> the event id.
+    fn set_meeting(&self, py: Python<'_>, json: &str) -> PyResult<String> {
+        let meeting = serde_json::from_str(json)
+            .map_err(|error| PyValueError::new_err(format!("the meeting is no JSON: {error}")))?;
+        py.detach(|| self.running.set_meeting(meeting))
+            .map_err(raised)
+    }
+
+    fn remove(&self, py: Python<'_>, event_id: &str) -> bool {
+        py.detach(|| self.running.remove(event_id))
+    }
+
+    fn touch(&self, py: Python<'_>, event_id: &str) -> PyResult<()> {
+        py.detach(|| self.running.touch(event_id)).map_err(raised)
+    }
+
+    fn change(&self, py: Python<'_>, count: i64, seed: i64) -> PyResult<Vec<String>> {
+        let count = number("count", count)?;
+        py.detach(|| self.running.change(count, seed.cast_unsigned()))
+            .map_err(raised)
+    }
+
+    fn add(&self, py: Python<'_>, count: i64) -> PyResult<Vec<String>> {
+        let count = number("count", count)?;
+        py.detach(|| self.running.add(count)).map_err(raised)
+    }
+
+    fn faults(&self) -> Vec<(&'static str, f64)> {
+        self.running
+            .faults()
+            .iter()
+            .map(|(kind, share)| (kind.name(), share))
+            .collect()
+    }
+
+    fn set_faults(&self, faults: Vec<(String, f64)>) -> PyResult<()> {
+        self.running.set_faults(shares(faults)?);
+        Ok(())
+    }
+
+    fn fail_next(
+        &self,
+        kind: &str,
+        times: i64,
+        path: Option<String>,
+        retry_after: Option<i64>,
+    ) -> PyResult<()> {
+        let kind = Kind::parse(kind).map_err(raised)?;
+        let retry_after = retry_after
+            .map(|seconds| number("retry_after", seconds))
+            .transpose()?;
+        self.running
+            .fail_next(kind, number("times", times)?, path, retry_after);
+        Ok(())
+    }
+
+    fn forget_orders(&self) {
+        self.running.forget_orders();
+    }
+
+    fn set_latency_ms(&self, value: f64) -> PyResult<()> {
+        self.running.set_latency(milliseconds("latency_ms", value)?);
+        Ok(())
+    }
+
+    fn set_slow_ms(&self, value: f64) -> PyResult<()> {
+        self.running.set_slow(milliseconds("slow_ms", value)?);
+        Ok(())
+    }
+
+    fn set_rate_limit(&self, value: i64) -> PyResult<()> {
+        self.running.set_rate_limit(number("rate_limit", value)?);
+        Ok(())
+    }
+}
+
+/// Pieces such as `500=0.05`, as the command line has them.
+#[pyfunction]
+fn parse_faults(pieces: Vec<String>) -> PyResult<Vec<(&'static str, f64)>> {
+    let shares = Shares::parse(&pieces).map_err(raised)?;
+    Ok(shares
+        .iter()
+        .map(|(kind, share)| (kind.name(), share))
+        .collect())
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Sandbox>()?;
+    module.add_function(wrap_pyfunction!(parse_faults, module)?)
+}
