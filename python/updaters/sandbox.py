@@ -131,7 +131,7 @@ class Sandbox:
         return f"<Sandbox {self.url}>"
 
     def stop(self) -> None:
-        """Stops serving; harmless when stopped already. The content and the log can still be read."""
+        """Stops serving; harmless when stopped already. Content and log can still be read."""
         self._native.stop()
 
     @property
@@ -195,8 +195,11 @@ class Sandbox:
         self._native.touch(str(event_id))
 
     def change(self, k: int, seed: int = 1) -> list[str]:
-        """Changes k meetings, chosen by the seed, each in a way that the updater stores: date, status,
-        title, a witness more, a document more. Returns their event ids."""
+        """Changes k meetings, chosen by the seed, and returns their event ids.
+
+        Each changes in a way that the updater stores: date, status, title, one witness more, one
+        document more.
+        """
         return self._native.change(k, seed)
 
     def add(self, k: int) -> list[str]:
@@ -223,8 +226,8 @@ class Sandbox:
     ) -> None:
         """Orders a fault for the next requests that it fits, and whose path holds `path`.
 
-        `poison` and `404` wait for details, `bad-row` and `filter` for lists. `retry_after` is sent as
-        the Retry-After header, in seconds.
+        `poison` and `404` wait for details, `bad-row` and `filter` for lists. `retry_after` is sent
+        as the Retry-After header, in seconds.
         """
         self._native.fail_next(kind, times, path, retry_after)
 
