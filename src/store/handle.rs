@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::sqlite::SqliteStore;
 use super::{Answer, BatchHead, BatchId, SqlParams, Store, StoreError, StoreResult, Transactions};
 use shared::{Shared, Taken};
 

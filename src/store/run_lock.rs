@@ -1,9 +1,13 @@
 //! One run at a time on one database: a lock file beside it, locked with `flock`, so that a killed
 //! process leaves no lock behind.
 
-use std::path::Path;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::StoreResult;
+use super::sqlite::{Identity, io_error};
+use super::{StoreError, StoreResult};
 
 /// Who holds the lock, as written into the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -18,16 +22,260 @@ pub struct LockHolder {
 
 /// Held until dropped.
 #[derive(Debug)]
-pub struct RunLock;
+pub struct RunLock {
+    file: File,
+    lock_file: PathBuf,
+    /// A forked child shares the lock, but does not own it.
+    pid: u32,
+}
+
+/// Who only asks for the holder keeps others out for a moment; a second look tells.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl RunLock {
     /// Takes the lock at once, or says who holds it (`StoreError::Running`).
     pub fn acquire(database: &Path, what: &str) -> StoreResult<Self> {
-        todo!("{database:?} {what}")
+        let lock_file = lock_file_of(database);
+        let fail = |error: io::Error| lock_error(database, &lock_file, &error);
+        let mut tries = 0;
+        loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&lock_file)
+                .map_err(fail)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    tries += 1;
+                    if tries < TRIES {
+                        std::thread::sleep(PAUSE);
+                        continue;
+                    }
+                    return Err(running(database, read_holder(&mut file)));
+                }
+                Err(TryLockError::Error(error)) => return Err(fail(error)),
+            }
+            // The holder before us may have removed the file between our opening and locking it: then
+            // what we locked is a file that nobody else will find.
+            if !is_still(&file, &lock_file).map_err(fail)? {
+                continue;
+            }
+            let lock = Self {
+                file,
+                lock_file: lock_file.clone(),
+                pid: std::process::id(),
+            };
+            lock.sign(what).map_err(fail)?;
+            return Ok(lock);
+        }
     }
 
     /// Who holds it now, without taking it.
     pub fn holder(database: &Path) -> StoreResult<Option<LockHolder>> {
-        todo!("{database:?}")
+        let lock_file = lock_file_of(database);
+        let mut file = match File::open(&lock_file) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(lock_error(database, &lock_file, &error)),
+        };
+        match file.try_lock_shared() {
+            // Nobody: a file that a killed process left.
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                Ok(Some(read_holder(&mut file).unwrap_or_else(unknown)))
+            }
+            Err(TryLockError::Error(error)) => Err(lock_error(database, &lock_file, &error)),
+        }
+    }
+
+    fn sign(&self, what: &str) -> io::Result<()> {
+        let holder = LockHolder {
+            pid: self.pid,
+            host: host(),
+            since: jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            what: what.to_owned(),
+        };
+        let mut file = &self.file;
+        file.set_len(0)?;
+        file.write_all(serde_json::to_string(&holder)?.as_bytes())?;
+        file.flush()
+    }
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            // Removed while held: afterwards it could be another's.
+            let _ = std::fs::remove_file(&self.lock_file);
+            let _ = self.file.unlock();
+        }
+    }
+}
+
+/// One lock for all names of a database.
+fn lock_file_of(database: &Path) -> PathBuf {
+    let mut name = std::fs::canonicalize(database)
+        .unwrap_or_else(|_| database.to_path_buf())
+        .into_os_string();
+    name.push(".updater-lock");
+    PathBuf::from(name)
+}
+
+#[cfg(unix)]
+fn is_still(file: &File, path: &Path) -> io::Result<bool> {
+    Ok(Some(Identity::of_file(file)?) == Identity::of(path))
+}
+
+#[cfg(not(unix))]
+fn is_still(_file: &File, path: &Path) -> io::Result<bool> {
+    Ok(path.exists())
+}
+
+fn read_holder(file: &mut File) -> Option<LockHolder> {
+    for _ in 0..TRIES {
+        let mut text = String::new();
+        file.rewind().ok()?;
+        file.read_to_string(&mut text).ok()?;
+        if let Ok(holder) = serde_json::from_str(&text) {
+            return Some(holder);
+        }
+        // Locked, and not signed yet.
+        std::thread::sleep(PAUSE);
+    }
+    None
+}
+
+fn unknown() -> LockHolder {
+    LockHolder {
+        pid: 0,
+        host: "unknown".to_owned(),
+        since: "unknown".to_owned(),
+        what: "unknown".to_owned(),
+    }
+}
+
+fn running(database: &Path, holder: Option<LockHolder>) -> StoreError {
+    let path = database.to_path_buf();
+    match holder {
+        Some(LockHolder {
+            pid,
+            host,
+            since,
+            what,
+        }) => StoreError::Running {
+            path,
+            holder: format!("{pid} on {host}, {what}"),
+            since,
+        },
+        None => StoreError::Running {
+            path,
+            holder: "unknown".to_owned(),
+            since: "a moment ago".to_owned(),
+        },
+    }
+}
+
+fn lock_error(database: &Path, lock_file: &Path, error: &io::Error) -> StoreError {
+    if error.kind() == io::ErrorKind::NotFound {
+        return StoreError::Missing {
+            path: database.to_path_buf(),
+        };
+    }
+    match io_error(database, error) {
+        StoreError::Io { path, detail } => StoreError::Io {
+            path,
+            detail: format!("cannot lock {}: {detail}", lock_file.display()),
+        },
+        StoreError::ReadOnly { path, detail } => StoreError::ReadOnly {
+            path,
+            detail: format!("no lock file can be made beside it: {detail}"),
+        },
+        other => other,
+    }
+}
+
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "this computer".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_run_is_told_who_holds_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("x.db");
+        let lock = RunLock::acquire(&database, "daily update").unwrap();
+        let error = RunLock::acquire(&database, "rollback").unwrap_err();
+        let StoreError::Running { holder, since, .. } = &error else {
+            panic!("{error}")
+        };
+        assert!(
+            holder.starts_with(&std::process::id().to_string()),
+            "{holder}"
+        );
+        assert!(holder.ends_with("daily update"), "{holder}");
+        assert_eq!(since.len(), 19);
+        let holder = RunLock::holder(&database).unwrap().unwrap();
+        assert_eq!(
+            (holder.pid, holder.what.as_str()),
+            (std::process::id(), "daily update")
+        );
+        drop(lock);
+        assert_eq!(RunLock::holder(&database).unwrap(), None);
+        RunLock::acquire(&database, "rollback").unwrap();
+    }
+
+    #[test]
+    fn nothing_is_left_beside_the_database() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(RunLock::acquire(&dir.path().join("x.db"), "x").unwrap());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_lock_file_that_a_killed_process_left_does_not_block() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("x.db");
+        let old = r#"{"pid":1,"host":"h","since":"2025-01-01 00:00:00","what":"a very long name of what was going on"}"#;
+        std::fs::write(dir.path().join("x.db.updater-lock"), old).unwrap();
+        assert_eq!(RunLock::holder(&database).unwrap(), None);
+        let _lock = RunLock::acquire(&database, "daily update").unwrap();
+        assert_eq!(
+            RunLock::holder(&database).unwrap().unwrap().pid,
+            std::process::id()
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn two_names_of_one_database_share_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("x.db");
+        File::create(&database).unwrap();
+        let link = dir.path().join("link.db");
+        std::os::unix::fs::symlink(&database, &link).unwrap();
+        let _lock = RunLock::acquire(&database, "daily update").unwrap();
+        assert!(matches!(
+            RunLock::acquire(&link, "x"),
+            Err(StoreError::Running { .. })
+        ));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_a_missing_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = RunLock::acquire(&dir.path().join("no/x.db"), "x").unwrap_err();
+        assert!(matches!(error, StoreError::Missing { .. }), "{error}");
     }
 }

@@ -219,6 +219,10 @@ impl SqliteStore {
         params: &SqlParams,
         may_write: bool,
     ) -> StoreResult<Option<Answer>> {
+        if first_word(sql) == "VACUUM" {
+            // SQLite's own refusal would speak of a transaction that the caller knows nothing of.
+            return Err(StoreError::Refused { what: "VACUUM (use another program)".to_owned() });
+        }
         self.guard.watch(self.in_transaction());
         let outcome = run(&self.conn, sql, params, may_write);
         let refused = self.guard.rest();

@@ -1,26 +1,494 @@
-//! Stand-in.
+//! What the checks before and after a run look at. Reads only.
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
 use super::SqliteStore;
-use crate::store::{Health, Soundness, StoreResult};
+use super::classify::classify;
+use super::migrate;
+use crate::store::{Access, Health, Soundness, StoreError, StoreResult};
+
+/// Not this updater's business.
+const OUT_OF_SCOPE: [&str; 2] = ["bills", "hearing_bills"];
+
+/// Child table, its column, parent table, the parent's key.
+const PARENTS: [(&str, &str, &str, &str); 7] = [
+    ("hearing_committees", "hearing_id", "hearings", "hearing_id"),
+    (
+        "hearing_committees",
+        "committee_id",
+        "committees",
+        "committee_id",
+    ),
+    (
+        "witness_appearances",
+        "witness_id",
+        "witnesses",
+        "witness_id",
+    ),
+    (
+        "witness_appearances",
+        "hearing_id",
+        "hearings",
+        "hearing_id",
+    ),
+    (
+        "witness_documents",
+        "appearance_id",
+        "witness_appearances",
+        "appearance_id",
+    ),
+    (
+        "supporting_documents",
+        "hearing_id",
+        "hearings",
+        "hearing_id",
+    ),
+    (
+        "hearing_transcripts",
+        "hearing_id",
+        "hearings",
+        "hearing_id",
+    ),
+];
+
+/// Columns of which every combination may be there once.
+const UNIQUE: [(&str, &[&str]); 3] = [
+    ("hearings", &["event_id"]),
+    ("witness_appearances", &["witness_id", "hearing_id"]),
+    ("hearing_committees", &["hearing_id", "committee_id"]),
+];
+
+/// Column of `hearings`, its known values.
+const KNOWN: [(&str, &str); 3] = [
+    ("chamber", "'House', 'Senate', 'NoChamber'"),
+    ("hearing_type", "'Hearing', 'Meeting', 'Markup'"),
+    (
+        "status",
+        "'Scheduled', 'Canceled', 'Postponed', 'Rescheduled'",
+    ),
+];
 
 impl Health for SqliteStore {
     fn path(&self) -> &Path {
         &self.path
     }
+
     fn missing_tables(&mut self) -> StoreResult<Vec<String>> {
-        todo!()
+        migrate::missing_core(&self.conn).map_err(|error| self.failed(error))
     }
+
     fn table_counts(&mut self) -> StoreResult<Vec<(String, i64)>> {
-        todo!()
+        table_counts(&self.conn).map_err(|error| self.failed(error))
     }
+
     fn soundness(&mut self) -> StoreResult<Soundness> {
-        todo!()
+        soundness(&self.conn).map_err(|error| self.failed(error))
     }
-    fn back_up(&mut self, _: &Path, _: &dyn Fn() -> bool) -> StoreResult<PathBuf> {
-        todo!()
+
+    fn back_up(&mut self, folder: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<PathBuf> {
+        self.write_backup(folder, interrupted)
     }
+
     fn checkpoint_wal(&mut self) -> StoreResult<()> {
-        todo!()
+        if self.access == Access::ReadOnly || self.head.is_some() {
+            return Ok(());
+        }
+        match self
+            .conn
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
+            Ok(()) => Ok(()),
+            // A reader is in the way: what is left in the WAL goes in the next time.
+            Err(error) => match self.failed(error) {
+                StoreError::Busy { .. } => Ok(()),
+                other => Err(other),
+            },
+        }
+    }
+}
+
+impl SqliteStore {
+    fn failed(&self, error: rusqlite::Error) -> StoreError {
+        classify(error, &self.path, "checking the database")
+    }
+}
+
+fn table_counts(conn: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
+    let names: Vec<String> = conn
+        .prepare_cached(
+            "SELECT name FROM main.sqlite_master
+             WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+               AND name NOT LIKE 'updater\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%'
+             ORDER BY name",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    names
+        .into_iter()
+        .map(|name| {
+            let count = count(conn, &name)?;
+            Ok((name, count))
+        })
+        .collect()
+}
+
+fn count(conn: &Connection, table: &str) -> rusqlite::Result<i64> {
+    conn.query_row(
+        &format!("SELECT COUNT(*) FROM main.{}", quoted(table)),
+        [],
+        |row| row.get(0),
+    )
+}
+
+fn soundness(conn: &Connection) -> rusqlite::Result<Soundness> {
+    let look = Look {
+        conn,
+        columns: columns(conn)?,
+    };
+    let mut found = Soundness {
+        integrity: look.integrity()?,
+        foreign_keys: look.foreign_keys()?,
+        duplicates: look.duplicates()?,
+        invalid_values: look.invalid_values()?,
+        orphans: look.orphans()?,
+        ..Soundness::default()
+    };
+    for (table, figure) in [
+        ("hearings", &mut found.hearings),
+        ("committees", &mut found.committees),
+        ("witnesses", &mut found.witnesses),
+        ("witness_appearances", &mut found.appearances),
+        ("hearing_committees", &mut found.links),
+    ] {
+        if look.has(table, &[]) {
+            *figure = count(conn, table)?;
+        }
+    }
+    Ok(found)
+}
+
+/// Tables and their columns, in lower case.
+fn columns(conn: &Connection) -> rusqlite::Result<HashMap<String, Vec<String>>> {
+    let mut columns: HashMap<String, Vec<String>> = HashMap::new();
+    let mut statement = conn.prepare_cached(
+        "SELECT lower(tables.name), lower(info.name)
+         FROM main.sqlite_master AS tables, pragma_table_info(tables.name, 'main') AS info
+         WHERE tables.type = 'table' AND tables.sql NOT LIKE 'CREATE VIRTUAL%'",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for row in rows {
+        let (table, column) = row?;
+        columns.entry(table).or_default().push(column);
+    }
+    Ok(columns)
+}
+
+struct Look<'a> {
+    conn: &'a Connection,
+    columns: HashMap<String, Vec<String>>,
+}
+
+impl Look<'_> {
+    /// What is not there cannot be wrong.
+    fn has(&self, table: &str, columns: &[&str]) -> bool {
+        self.columns
+            .get(&table.to_ascii_lowercase())
+            .is_some_and(|have| {
+                columns
+                    .iter()
+                    .all(|wanted| have.iter().any(|column| column == wanted))
+            })
+    }
+
+    fn texts(&self, sql: &str) -> rusqlite::Result<Vec<String>> {
+        self.conn
+            .prepare_cached(sql)?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    }
+
+    fn integrity(&self) -> rusqlite::Result<Vec<String>> {
+        let mut found = self.texts("PRAGMA quick_check(100)")?;
+        found.retain(|line| line != "ok");
+        Ok(found)
+    }
+
+    fn foreign_keys(&self) -> rusqlite::Result<Vec<String>> {
+        let mut statement = self.conn.prepare_cached("PRAGMA foreign_key_check")?;
+        let violations: Vec<(String, Option<i64>, String, i64)> = statement
+            .query_map([], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let mut found = Vec::new();
+        for (table, row, parent, key) in violations {
+            let aside = |name: &str| {
+                OUT_OF_SCOPE
+                    .iter()
+                    .any(|out| out.eq_ignore_ascii_case(name))
+            };
+            if aside(&table) || aside(&parent) || !self.has(&parent, &[]) {
+                continue;
+            }
+            let Some(row) = row else {
+                found.push(format!("{table}: a row without its {parent} row"));
+                continue;
+            };
+            let value = self.reference(&table, row, key)?;
+            found.push(format!("{table} row {row}: no {parent} row {value}"));
+        }
+        Ok(found)
+    }
+
+    /// What a row's foreign key says, for a person.
+    fn reference(&self, table: &str, row: i64, key: i64) -> rusqlite::Result<String> {
+        let columns: Vec<String> = self
+            .conn
+            .prepare_cached(
+                "SELECT \"from\" FROM pragma_foreign_key_list(?1, 'main') WHERE id = ?2 ORDER BY seq",
+            )?
+            .query_map((table, key), |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let list = columns
+            .iter()
+            .map(|name| quoted(name))
+            .collect::<Vec<_>>()
+            .join(", ");
+        self.conn.query_row(
+            &format!("SELECT {list} FROM main.{} WHERE rowid = ?1", quoted(table)),
+            [row],
+            |values| {
+                let mut shown = Vec::with_capacity(columns.len());
+                for at in 0..columns.len() {
+                    shown.push(show(&values.get(at)?));
+                }
+                Ok(shown.join(", "))
+            },
+        )
+    }
+
+    fn duplicates(&self) -> rusqlite::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for (table, columns) in UNIQUE {
+            if !self.has(table, columns) {
+                continue;
+            }
+            let list = columns.join(", ");
+            let shown: Vec<_> = columns
+                .iter()
+                .map(|column| format!("'{column} ' || quote({column})"))
+                .collect();
+            let filled: Vec<_> = columns
+                .iter()
+                .map(|column| format!("{column} NOTNULL"))
+                .collect();
+            found.extend(self.texts(&format!(
+                "SELECT '{table}: ' || {} || ' is there ' || COUNT(*) || ' times' FROM {table}
+                 WHERE {} GROUP BY {list} HAVING COUNT(*) > 1",
+                shown.join(" || ', ' || "),
+                filled.join(" AND ")
+            ))?);
+        }
+        Ok(found)
+    }
+
+    fn invalid_values(&self) -> rusqlite::Result<Vec<String>> {
+        let mut found = Vec::new();
+        if !self.has("hearings", &["hearing_id", "event_id", "title"]) {
+            return Ok(found);
+        }
+        let row =
+            "'hearings row ' || hearing_id || ' (event ' || ifnull(event_id, 'NULL') || '): '";
+        for (column, known) in KNOWN {
+            if self.has("hearings", &[column]) {
+                found.extend(self.texts(&format!(
+                    "SELECT {row} || '{column} ' || quote({column}) FROM hearings
+                     WHERE {column} IS NULL OR {column} NOT IN ({known})"
+                ))?);
+            }
+        }
+        found.extend(self.texts(&format!(
+            "SELECT {row} || 'no title' FROM hearings WHERE title IS NULL"
+        ))?);
+        Ok(found)
+    }
+
+    fn orphans(&self) -> rusqlite::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for (child, column, parent, key) in PARENTS {
+            if self.has(child, &[column]) && self.has(parent, &[key]) {
+                found.extend(self.texts(&format!(
+                    "SELECT '{child} row ' || rowid || ': no {parent} row ' || quote({column})
+                     FROM {child} AS child WHERE {column} NOTNULL
+                     AND NOT EXISTS (SELECT 1 FROM {parent} WHERE {parent}.{key} = child.{column})"
+                ))?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => format!("'{text}'"),
+        Value::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{fill, legacy_db, new_db};
+    use super::*;
+
+    /// An open store on a filled database, after some SQL that no constraint keeps in check.
+    fn after(sql: &str) -> (tempfile::TempDir, SqliteStore) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = legacy_db(dir.path());
+        fill(&path);
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;")
+            .unwrap();
+        conn.execute_batch(sql).unwrap();
+        drop(conn);
+        let store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
+        (dir, store)
+    }
+
+    #[test]
+    fn a_sound_database_has_counts_and_no_findings() {
+        let (_dir, mut store) = after("");
+        assert_eq!(
+            store.soundness().unwrap(),
+            Soundness {
+                hearings: 3,
+                committees: 2,
+                witnesses: 2,
+                appearances: 2,
+                links: 2,
+                ..Soundness::default()
+            }
+        );
+        assert!(store.missing_tables().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_broken_foreign_key_names_table_row_and_parent() {
+        let (_dir, mut store) =
+            after("UPDATE witness_appearances SET hearing_id = 99 WHERE appearance_id = 2");
+        let found = store.soundness().unwrap();
+        assert_eq!(
+            found.foreign_keys,
+            ["witness_appearances row 2: no hearings row 99"]
+        );
+        assert_eq!(found.orphans, found.foreign_keys);
+    }
+
+    #[test]
+    fn bills_and_tables_that_are_not_there_are_no_issue() {
+        let (_dir, mut store) = after(
+            "INSERT INTO hearing_bills (hearing_id, bill_id, relationship_type) VALUES (77, 88, 'x');
+             INSERT INTO member_leadership_positions (member_id, title, congress) VALUES (5, 't', 1);
+             DROP TABLE members; DROP TABLE supporting_documents;",
+        );
+        let found = store.soundness().unwrap();
+        assert!(found.foreign_keys.is_empty(), "{:?}", found.foreign_keys);
+        assert!(found.orphans.is_empty());
+        assert!(store.missing_tables().unwrap().is_empty());
+    }
+
+    #[test]
+    fn values_outside_the_known_ones_are_named() {
+        let (_dir, mut store) = after(
+            "UPDATE hearings SET chamber = 'Joint' WHERE hearing_id = 1;
+             UPDATE hearings SET status = 'Over' WHERE hearing_id = 2;
+             UPDATE hearings SET hearing_type = '' WHERE hearing_id = 3;",
+        );
+        assert_eq!(
+            store.soundness().unwrap().invalid_values,
+            [
+                "hearings row 1 (event 1001): chamber 'Joint'",
+                "hearings row 3 (event 1003): hearing_type ''",
+                "hearings row 2 (event 1002): status 'Over'",
+            ]
+        );
+    }
+
+    #[test]
+    fn duplicates_are_found_where_no_index_keeps_them_out() {
+        let (_dir, mut store) = after(
+            "ALTER TABLE hearing_committees RENAME TO old;
+             CREATE TABLE hearing_committees (hearing_id INTEGER, committee_id INTEGER);
+             INSERT INTO hearing_committees VALUES (1, 1), (1, 1), (2, 1), (NULL, NULL), (NULL, NULL);",
+        );
+        assert_eq!(
+            store.soundness().unwrap().duplicates,
+            ["hearing_committees: hearing_id 1, committee_id 1 is there 2 times"]
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = legacy_db(dir.path());
+        fill(&path);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let conn = Connection::open(&path).unwrap();
+        let page: u32 = conn
+            .query_row(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'idx_hearings_date'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        drop(conn);
+        let page = page as usize;
+        bytes[(page - 1) * 4096..page * 4096].fill(0x5a);
+        std::fs::write(&path, bytes).unwrap();
+        let mut store = SqliteStore::open(&path, Access::ReadOnly).unwrap();
+        match store.soundness() {
+            Ok(found) => assert!(!found.integrity.is_empty()),
+            Err(error) => assert!(matches!(error, StoreError::Corrupt { .. }), "{error}"),
+        }
+    }
+
+    #[test]
+    fn counts_leave_our_own_tables_out_and_mind_odd_names() {
+        let (_dir, mut store) =
+            after("CREATE TABLE \"odd \"\" name\" (x); INSERT INTO \"odd \"\" name\" VALUES (1)");
+        crate::store::Transactions::bring_up(&mut store).unwrap();
+        let counts = store.table_counts().unwrap();
+        assert!(counts.contains(&("hearings".to_owned(), 3)));
+        assert!(counts.contains(&("odd \" name".to_owned(), 1)));
+        assert!(!counts.iter().any(|(name, _)| name.starts_with("updater_")));
+        assert!(!counts.iter().any(|(name, _)| name.starts_with("sqlite_")));
+    }
+
+    #[test]
+    fn a_checkpoint_empties_the_wal_and_minds_no_other_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = new_db(dir.path());
+        let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
+        fill(&path);
+        store
+            .conn
+            .execute_batch("UPDATE hearings SET location = 'here'")
+            .unwrap();
+        let wal = super::super::beside(&path, "-wal");
+        assert!(std::fs::metadata(&wal).unwrap().len() > 0);
+        store.checkpoint_wal().unwrap();
+        assert_eq!(std::fs::metadata(&wal).unwrap().len(), 0);
+        let (_dir, mut other) = after("");
+        other.checkpoint_wal().unwrap();
     }
 }

@@ -93,3 +93,79 @@ pub(super) fn install() -> bool {
     )))]
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use super::super::testing::{fill, legacy_db, new_db};
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::{Access, BatchHead, BatchKind, Transactions};
+
+    /// Set for a second run of this test binary, which plays the other program.
+    const OTHER: &str = "UPDATER_TEST_OTHER_PROGRAM";
+
+    /// The other program: tries to write, with the ordinary locks of an unchanged SQLite, and says how
+    /// it went by its exit code. Does nothing in an ordinary test run.
+    #[test]
+    fn other_program() {
+        let Some(path) = std::env::var_os(OTHER) else {
+            return;
+        };
+        let conn = rusqlite::Connection::open(Path::new(&path)).unwrap();
+        let outcome = conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
+        std::process::exit(if outcome.is_ok() { 40 } else { 41 });
+    }
+
+    fn another_program_can_write(path: &Path) -> bool {
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["store::sqlite::locks::tests::other_program", "--exact"])
+            .env(OTHER, path)
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        match status.code() {
+            Some(40) => true,
+            Some(41) => false,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn keeps_others_out(path: &Path, beside: &[&str]) {
+        fill(path);
+        let mut store = SqliteStore::open(path, Access::ReadWrite).unwrap();
+        assert!(another_program_can_write(path));
+        store
+            .begin(BatchHead {
+                run: None,
+                number: 1,
+                kind: BatchKind::Batch,
+            })
+            .unwrap();
+        assert!(!another_program_can_write(path));
+        // As Python's own SQLite does at the end of a request.
+        drop(File::open(path).unwrap());
+        for suffix in beside {
+            drop(File::open(super::super::beside(path, suffix)).unwrap());
+        }
+        assert!(
+            !another_program_can_write(path),
+            "closing a descriptor dropped our lock"
+        );
+        store.roll_back();
+        assert!(another_program_can_write(path), "the lock is given back");
+    }
+
+    #[test]
+    fn closing_the_file_elsewhere_in_the_process_does_not_drop_our_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        keeps_others_out(&legacy_db(dir.path()), &[]);
+    }
+
+    #[test]
+    fn nor_does_it_in_wal_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        keeps_others_out(&new_db(dir.path()), &["-wal", "-shm"]);
+    }
+}

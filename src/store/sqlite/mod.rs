@@ -1,5 +1,6 @@
 //! The SQLite store.
 
+mod backup;
 mod bills;
 mod classify;
 mod committees;
@@ -22,6 +23,7 @@ mod locks;
 mod memo;
 mod migrate;
 mod open;
+mod restore;
 mod tables;
 mod transactions;
 mod undo;
@@ -40,8 +42,11 @@ use std::sync::atomic::AtomicI64;
 
 use super::{Access, BatchHead};
 
+pub use backup::prune_backups;
 pub use init::init;
+pub(in crate::store) use init::io_error;
 pub(in crate::store) use open::{BUSY, Identity, look_at};
+pub use restore::{RestoreReport, restore};
 
 use foreign::Guard;
 

@@ -34,6 +34,16 @@ impl Identity {
         })
     }
 
+    #[cfg(unix)]
+    pub(in crate::store) fn of_file(file: &std::fs::File) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let facts = file.metadata()?;
+        Ok(Self {
+            device: facts.dev(),
+            inode: facts.ino(),
+        })
+    }
+
     #[cfg(not(unix))]
     pub(in crate::store) fn of(_path: &Path) -> Option<Self> {
         None
