@@ -81,11 +81,7 @@ def _bare(value: str | None) -> str:
 def _read_env_file(path: Any) -> dict[str, str | None]:
     if path is None or not Path(path).is_file():
         return {}
-    try:
-        return dict(dotenv_values(path, encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise SettingsError(f"{path} cannot be read: {reason}") from None
+    return dict(dotenv_values(path, encoding="utf-8-sig"))
 
 
 class Settings(BaseSettings):
@@ -143,6 +139,9 @@ class Settings(BaseSettings):
             super().__init__(**values)
         except ValidationError as exc:
             _refuse(exc)
+        except (OSError, UnicodeDecodeError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+            raise SettingsError(f"the file .env cannot be read: {reason}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         try:

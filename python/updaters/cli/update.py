@@ -123,7 +123,6 @@ def run(args: argparse.Namespace) -> int:
 def _updater(args: argparse.Namespace) -> Any:
     """The updater that the flags describe. Touches neither disk nor network."""
     from updaters.daily_updater import DailyUpdater
-
     from updaters.settings import load_settings
 
     congress = args.congress if args.congress is not None else load_settings().target_congress
