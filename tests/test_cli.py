@@ -108,7 +108,6 @@ def test_bad_usage_is_one_line_and_exit_2(
         (["update", "--event", "no/id"], "--event"),
         (["update", "--db", ""], "--db"),
         (["rollback", "--batch", "1", "--release", "5"], "--batch"),
-        (["sandbox", "--fault", "500"], "--fault"),
         (["sandbox", "--port", "99999"], "--port"),
         (["sandbox", "--db", "x.db", "--seed", "1"], "--db"),
     ],
@@ -122,7 +121,7 @@ def test_a_bad_value_is_one_line_naming_the_flag(
     named: str,
 ) -> None:
     sandbox = ModuleType("updaters.sandbox")
-    sandbox.Sandbox = None  # type: ignore[attr-defined]
+    sandbox.serve = None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "updaters.sandbox", sandbox)
     assert cli.main(arguments) == 2
     captured = capsys.readouterr()
