@@ -8,7 +8,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::{Access, Patience, SLICE};
-use crate::store::sqlite::{BUSY, SqliteStore};
+use crate::store::sqlite::{BUSY, SqliteStore, after_fork};
 use crate::store::{StoreError, StoreResult, Transactions};
 
 thread_local! {
@@ -129,6 +129,7 @@ impl Shared {
         if state.pid != std::process::id() {
             // Forked: the connection is the parent's. Closing it would take the parent's locks along.
             std::mem::forget(state.store.take());
+            after_fork(&self.path);
             state.taken_by = None;
             state.owner = None;
             state.pid = std::process::id();

@@ -7,6 +7,8 @@ use rusqlite::ffi::{self, ErrorCode};
 use crate::store::StoreError;
 
 /// `what` says what was being done, for messages that would not tell by themselves.
+// By value, for `map_err`.
+#[allow(clippy::needless_pass_by_value)]
 pub(super) fn classify(error: rusqlite::Error, path: &Path, what: &str) -> StoreError {
     let (code, message) = match &error {
         rusqlite::Error::SqliteFailure(code, message) => (*code, message.clone()),

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Statement};
 
 use super::SqliteStore;
 use super::classify::classify;
+use super::journal::sees_replace;
 use crate::store::{
     Access, Answer, BatchHead, BatchKind, SqlParams, SqlValue, StoreError, StoreResult,
     Transactions,
@@ -147,8 +148,8 @@ fn judge_pragma(name: &str, value: Option<&str>) -> Verdict {
             "busy_timeout" | "cache_size" | "mmap_size" | "temp_store" | "threads" | "synchronous"
             | "wal_autocheckpoint",
             Some(_),
-        ) => Verdict::Ignore,
-        ("optimize" | "shrink_memory", _) => Verdict::Ignore,
+        )
+        | ("optimize" | "shrink_memory", _) => Verdict::Ignore,
         ("incremental_vacuum" | "wal_checkpoint", _) | (_, Some(_)) => {
             Verdict::Refuse(match value {
                 Some(value) => format!("PRAGMA {name} = {value}"),
@@ -178,38 +179,69 @@ impl SqliteStore {
         if self.in_transaction() {
             return self.execute_inside(sql, params);
         }
-        match self.attempt(sql, params, false)? {
-            Some(answer) => Ok(answer),
-            None => {
-                self.begin(BatchHead {
-                    run: None,
-                    number: 0,
-                    kind: BatchKind::Manual,
-                })?;
-                let answer = self.execute_inside(sql, params);
-                let outcome = match answer {
-                    Ok(answer) => self.commit().map(|_| answer),
-                    Err(error) => Err(error),
-                };
-                if outcome.is_err() {
-                    self.roll_back();
-                }
-                outcome
-            }
+        if let Some(answer) = self.attempt(sql, params, false)? {
+            return Ok(answer);
         }
+        self.begin(BatchHead {
+            run: None,
+            number: 0,
+            kind: BatchKind::Manual,
+        })?;
+        let outcome = match self.execute_inside(sql, params) {
+            Ok(answer) => self.commit().map(|_| answer),
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            self.roll_back();
+        }
+        outcome
     }
 
     fn execute_inside(&mut self, sql: &str, params: &SqlParams) -> StoreResult<Answer> {
         let before = self.schema_version()?;
-        let outcome = self.attempt(sql, params, true);
+        let outcome = self.attempt_seeing_all(sql, params);
         if self.conn.is_autocommit() {
-            return Err(self.transaction_gone(&shortened(sql)));
+            return Err(match outcome {
+                // SQLite gave the transaction up itself; the cause is what people can do something about.
+                Err(
+                    error @ (StoreError::DiskFull { .. }
+                    | StoreError::Io { .. }
+                    | StoreError::Corrupt { .. }),
+                ) => {
+                    self.roll_back();
+                    error
+                }
+                _ => self.transaction_gone(&shortened(sql)),
+            });
         }
         let answer = outcome?.unwrap_or_default();
         if self.schema_version()? != before {
             self.remake_triggers()?;
         }
         Ok(answer)
+    }
+
+    /// Where the file has triggers of its own, the journal leaves `recursive_triggers` off; a REPLACE
+    /// gets it for itself, or what it deletes would go unseen.
+    fn attempt_seeing_all(&mut self, sql: &str, params: &SqlParams) -> StoreResult<Option<Answer>> {
+        let off = sees_replace(sql)
+            && !self
+                .conn
+                .pragma_query_value(None, "recursive_triggers", |row| row.get::<_, bool>(0))
+                .map_err(|error| classify(error, &self.path, "looking at triggers"))?;
+        if !off {
+            return self.attempt(sql, params, true);
+        }
+        self.switch_recursion(true)?;
+        let outcome = self.attempt(sql, params, true);
+        self.switch_recursion(false)?;
+        outcome
+    }
+
+    fn switch_recursion(&self, on: bool) -> StoreResult<()> {
+        self.conn
+            .pragma_update(None, "recursive_triggers", on)
+            .map_err(|error| classify(error, &self.path, "switching triggers"))
     }
 
     /// `None`: the statement writes, and `may_write` is not set.
@@ -221,7 +253,9 @@ impl SqliteStore {
     ) -> StoreResult<Option<Answer>> {
         if first_word(sql) == "VACUUM" {
             // SQLite's own refusal would speak of a transaction that the caller knows nothing of.
-            return Err(StoreError::Refused { what: "VACUUM (use another program)".to_owned() });
+            return Err(StoreError::Refused {
+                what: "VACUUM (use another program)".to_owned(),
+            });
         }
         self.guard.watch(self.in_transaction());
         let outcome = run(&self.conn, sql, params, may_write);

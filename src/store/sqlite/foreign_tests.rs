@@ -288,3 +288,40 @@ fn our_own_statements_are_not_watched_after_a_callers() {
     refusal(&mut store, "DELETE FROM updater_journal");
     store.conn.execute("DELETE FROM updater_held", []).unwrap();
 }
+
+#[test]
+fn what_a_replace_deletes_is_journaled_also_where_the_file_has_triggers() {
+    let (_dir, mut store) = store();
+    store
+        .conn
+        .execute_batch(
+            "CREATE TRIGGER touched AFTER UPDATE ON hearings BEGIN
+                 UPDATE hearings SET updated_at = 'now' WHERE hearing_id = NEW.hearing_id;
+             END",
+        )
+        .unwrap();
+    run(
+        &mut store,
+        "INSERT OR REPLACE INTO witness_appearances (witness_id, hearing_id) VALUES (1, 1)",
+    )
+    .unwrap_err();
+    run(
+        &mut store,
+        "INSERT OR REPLACE INTO hearing_committees (hearing_id, committee_id) VALUES (1, 1)",
+    )
+    .unwrap();
+    let answer = run(
+        &mut store,
+        "SELECT op FROM updater_journal ORDER BY entry_id",
+    )
+    .unwrap();
+    assert!(
+        answer.rows.contains(&vec![SqlValue::Text("D".to_owned())]),
+        "{answer:?}"
+    );
+    run(
+        &mut store,
+        "UPDATE hearings SET location = 'x' WHERE hearing_id = 1",
+    )
+    .unwrap();
+}

@@ -45,6 +45,7 @@ use super::{Access, BatchHead};
 pub use backup::prune_backups;
 pub use init::init;
 pub(in crate::store) use init::io_error;
+pub(in crate::store) use locks::after_fork;
 pub(in crate::store) use open::{BUSY, Identity, look_at};
 pub use restore::{RestoreReport, restore};
 

@@ -237,15 +237,18 @@ impl SqliteStore {
         }
     }
 
-    fn expect_transaction(&self) -> StoreResult<()> {
+    fn expect_transaction(&mut self) -> StoreResult<()> {
         if self.head.is_none() {
             Err(StoreError::NoTransaction)
+        } else if self.conn.is_autocommit() {
+            // SQLite gave it up (a full disk, a failing file) in the statement before.
+            Err(self.transaction_gone("the statement before"))
         } else {
             Ok(())
         }
     }
 
-    fn expect_savepoint(&self) -> StoreResult<()> {
+    fn expect_savepoint(&mut self) -> StoreResult<()> {
         self.expect_transaction()?;
         if self.savepoint_open {
             Ok(())
