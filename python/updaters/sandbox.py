@@ -296,9 +296,9 @@ def serve(
             port=port,
             host=host,
         )
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         print(f"hearing-updater sandbox: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ValueError) else 1
+        return 2
 
     ended = threading.Event()
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::sandbox::{Kind, Options, Running, SandboxError, Shares, parse_now, start};
@@ -19,13 +19,8 @@ type Request = (
     Option<&'static str>,
 );
 
-fn raised(error: SandboxError) -> PyErr {
-    match error {
-        SandboxError::Bind { .. } | SandboxError::Start { .. } => {
-            PyOSError::new_err(error.to_string())
-        }
-        _ => PyValueError::new_err(error.to_string()),
-    }
+fn raised(error: &SandboxError) -> PyErr {
+    PyValueError::new_err(error.to_string())
 }
 
 /// A number that Python may have given below zero or too large.
@@ -42,8 +37,8 @@ fn milliseconds(what: &str, value: f64) -> PyResult<Duration> {
 fn shares(faults: Vec<(String, f64)>) -> PyResult<Shares> {
     let mut shares = Shares::default();
     for (name, share) in faults {
-        let kind = Kind::parse(&name).map_err(raised)?;
-        shares.set(kind, share).map_err(raised)?;
+        let kind = Kind::parse(&name).map_err(|error| raised(&error))?;
+        shares.set(kind, share).map_err(|error| raised(&error))?;
     }
     Ok(shares)
 }
@@ -88,9 +83,14 @@ impl Sandbox {
             rate_limit: number("rate_limit", rate_limit)?,
             api_key,
             spread_days: number("spread_days", spread_days)?,
-            now: now.map(parse_now).transpose().map_err(raised)?,
+            now: now
+                .map(parse_now)
+                .transpose()
+                .map_err(|error| raised(&error))?,
         };
-        let running = py.detach(|| start(options)).map_err(raised)?;
+        let running = py
+            .detach(|| start(options))
+            .map_err(|error| raised(&error))?;
         Ok(Self { running })
     }
 
@@ -155,7 +155,7 @@ impl Sandbox {
         let meeting = serde_json::from_str(json)
             .map_err(|error| PyValueError::new_err(format!("the meeting is no JSON: {error}")))?;
         py.detach(|| self.running.set_meeting(meeting))
-            .map_err(raised)
+            .map_err(|error| raised(&error))
     }
 
     fn remove(&self, py: Python<'_>, event_id: &str) -> bool {
@@ -163,18 +163,20 @@ impl Sandbox {
     }
 
     fn touch(&self, py: Python<'_>, event_id: &str) -> PyResult<()> {
-        py.detach(|| self.running.touch(event_id)).map_err(raised)
+        py.detach(|| self.running.touch(event_id))
+            .map_err(|error| raised(&error))
     }
 
     fn change(&self, py: Python<'_>, count: i64, seed: i64) -> PyResult<Vec<String>> {
         let count = number("count", count)?;
         py.detach(|| self.running.change(count, seed.cast_unsigned()))
-            .map_err(raised)
+            .map_err(|error| raised(&error))
     }
 
     fn add(&self, py: Python<'_>, count: i64) -> PyResult<Vec<String>> {
         let count = number("count", count)?;
-        py.detach(|| self.running.add(count)).map_err(raised)
+        py.detach(|| self.running.add(count))
+            .map_err(|error| raised(&error))
     }
 
     fn faults(&self) -> Vec<(&'static str, f64)> {
@@ -197,7 +199,7 @@ impl Sandbox {
         path: Option<String>,
         retry_after: Option<i64>,
     ) -> PyResult<()> {
-        let kind = Kind::parse(kind).map_err(raised)?;
+        let kind = Kind::parse(kind).map_err(|error| raised(&error))?;
         let retry_after = retry_after
             .map(|seconds| number("retry_after", seconds))
             .transpose()?;
@@ -229,7 +231,7 @@ impl Sandbox {
 /// Pieces such as `500=0.05`, as the command line has them.
 #[pyfunction]
 fn parse_faults(pieces: Vec<String>) -> PyResult<Vec<(&'static str, f64)>> {
-    let shares = Shares::parse(&pieces).map_err(raised)?;
+    let shares = Shares::parse(&pieces).map_err(|error| raised(&error))?;
     Ok(shares
         .iter()
         .map(|(kind, share)| (kind.name(), share))

@@ -235,7 +235,7 @@ fn over_limit() -> Reply {
 /// The answer of a fault that takes the place of the real one.
 fn stand_in(hit: Hit, seed: u64, path: &str) -> Option<Reply> {
     let reply = match hit.kind {
-        Kind::ServerError => Reply::failed(500, "Internal Server Error"),
+        Kind::ServerError | Kind::Filter => Reply::failed(500, "Internal Server Error"),
         Kind::BadGateway => Reply::failed(502, "Bad Gateway"),
         Kind::Unavailable => Reply::failed(503, "Service Unavailable"),
         Kind::GatewayTimeout => Reply::failed(504, "Gateway Timeout"),
@@ -251,7 +251,6 @@ fn stand_in(hit: Hit, seed: u64, path: &str) -> Option<Reply> {
             Reply::failed(500, ways.get(usize::try_from(way).unwrap_or(0)).copied()?)
         }
         Kind::BadRow => Reply::failed(500, "Object of type datetime is not JSON serializable"),
-        Kind::Filter => Reply::failed(500, "Internal Server Error"),
         Kind::Missing => Reply::failed(404, "No CommitteeMeeting matches the given query."),
         _ => return None,
     };

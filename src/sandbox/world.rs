@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use jiff::Timestamp;
-use jiff::civil;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::SandboxError;
 use super::generate::Generator;
 use super::reply::gzip;
+use crate::domain::parse_datetime;
 
 /// The API's own address: what answers name, whatever port the sandbox has, so that the same content
 /// is the same on every run.
@@ -242,23 +243,10 @@ pub fn meeting_url(congress: i64, chamber: &str, event_id: &str) -> String {
     format!("{PUBLIC}/committee-meeting/{congress}/{chamber}/{event_id}?format=json")
 }
 
-/// Both of the API's formats, offsets, and times without one (UTC).
+/// A moment in any of the formats in use, in seconds since 1970.
 pub fn seconds(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Some(timestamp.as_second());
-    }
-    let civil = text
-        .parse::<civil::DateTime>()
-        .or_else(|_| text.parse::<civil::Date>().map(|date| date.at(0, 0, 0, 0)))
-        .ok()?;
-    Some(
-        civil
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .ok()?
-            .timestamp()
-            .as_second(),
-    )
+    let moment = parse_datetime(text)?.civil();
+    Some(TimeZone::UTC.to_timestamp(moment).ok()?.as_second())
 }
 
 /// The API's two formats of a moment.

@@ -31,20 +31,20 @@ pub struct Generator {
 
 /// Which house meets.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum House {
+pub enum Body {
     House,
     Senate,
     /// Joint committees.
-    Both,
+    Joint,
 }
 
-impl House {
+impl Body {
     /// As the API writes it.
     pub fn chamber(self) -> &'static str {
         match self {
             Self::House => "House",
             Self::Senate => "Senate",
-            Self::Both => "NoChamber",
+            Self::Joint => "NoChamber",
         }
     }
 
@@ -52,7 +52,7 @@ impl House {
         match self {
             Self::House => "house",
             Self::Senate => "senate",
-            Self::Both => "nochamber",
+            Self::Joint => "nochamber",
         }
     }
 }
@@ -71,7 +71,7 @@ pub enum Purpose {
 pub struct Frame {
     pub event_id: String,
     pub congress: i64,
-    pub house: House,
+    pub house: Body,
     pub purpose: Purpose,
     /// When it is held, in seconds since 1970.
     pub held: i64,
@@ -98,11 +98,11 @@ impl Generator {
         }
     }
 
-    fn house(&self, number: u64) -> House {
+    fn house(&self, number: u64) -> Body {
         match rng(self.seed, "house", number).u32(0..100) {
-            0..55 => House::House,
-            55..94 => House::Senate,
-            _ => House::Both,
+            0..55 => Body::House,
+            55..94 => Body::Senate,
+            _ => Body::Joint,
         }
     }
 
@@ -111,7 +111,7 @@ impl Generator {
         if number % 500 == 97 {
             return format!("634847912c87197a{:08x}", number + 0xac1f_9800);
         }
-        let from = if self.house(number) == House::House {
+        let from = if self.house(number) == Body::House {
             HOUSE_FROM
         } else {
             SENATE_FROM
@@ -188,9 +188,9 @@ impl Generator {
             titles::title(&frame, &bills, lead, &mut rng).into(),
         );
         let kind = match (house, purpose) {
-            (House::House, Purpose::Markup) => "Markup",
-            (House::House, Purpose::Business) | (House::Senate | House::Both, _) => "Meeting",
-            (House::House, _) => "Hearing",
+            (Body::House, Purpose::Markup) => "Markup",
+            (Body::House, Purpose::Business) | (Body::Senate | Body::Joint, _) => "Meeting",
+            (Body::House, _) => "Hearing",
         };
         meeting.insert("type".into(), kind.into());
         meeting.insert("updateDate".into(), written(updated, older).into());
@@ -220,7 +220,7 @@ impl Generator {
     }
 
     /// Mostly one committee; some meetings are held by several.
-    fn pick_committees<'a>(&'a self, house: House, rng: &mut fastrand::Rng) -> Vec<&'a Committee> {
+    fn pick_committees<'a>(&'a self, house: Body, rng: &mut fastrand::Rng) -> Vec<&'a Committee> {
         let of = |chamber: &str| -> Vec<&'a Committee> {
             self.committees
                 .iter()
@@ -229,10 +229,10 @@ impl Generator {
         };
         let together = rng.u32(0..20) == 0;
         let (pool, count) = match house {
-            House::House => (of("House"), if together { 2 } else { 1 }),
-            House::Senate => (of("Senate"), if together { 2 } else { 1 }),
-            House::Both if together => (of("Joint"), 1),
-            House::Both => {
+            Body::House => (of("House"), if together { 2 } else { 1 }),
+            Body::Senate => (of("Senate"), if together { 2 } else { 1 }),
+            Body::Joint if together => (of("Joint"), 1),
+            Body::Joint => {
                 // A joint committee, or a committee of each chamber.
                 if rng.bool() {
                     (of("Joint"), 1)
@@ -258,21 +258,21 @@ impl Generator {
     }
 }
 
-fn purpose(house: House, rng: &mut fastrand::Rng) -> Purpose {
+fn purpose(house: Body, rng: &mut fastrand::Rng) -> Purpose {
     let draw = rng.u32(0..100);
     match house {
-        House::House => match draw {
+        Body::House => match draw {
             0..55 => Purpose::Hearing,
             55..75 => Purpose::Legislative,
             75..92 => Purpose::Markup,
             _ => Purpose::Business,
         },
-        House::Senate => match draw {
+        Body::Senate => match draw {
             0..60 => Purpose::Hearing,
             60..80 => Purpose::Nomination,
             _ => Purpose::Business,
         },
-        House::Both => Purpose::Hearing,
+        Body::Joint => Purpose::Hearing,
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::people::Person;
 use super::words::{ACTS, FIELDS, HOUSE_ROOMS, SENATE_ROOMS};
-use super::{Frame, House, Purpose};
+use super::{Body, Frame, Purpose};
 use crate::sandbox::world::{Committee, PUBLIC};
 
 /// Puts a container in, in one of the shapes it comes in.
@@ -83,8 +83,8 @@ pub fn bills(frame: &Frame, rng: &mut fastrand::Rng) -> Vec<Bill> {
         .map(|_| {
             let rare = rng.u32(0..6) == 0;
             let kind = match (frame.house, rare) {
-                (House::Senate, false) => "S",
-                (House::Senate, true) => "SJRES",
+                (Body::Senate, false) => "S",
+                (Body::Senate, true) => "SJRES",
                 (_, true) => "HRES",
                 _ => "HR",
             };
@@ -137,8 +137,8 @@ pub fn related(
     }
 }
 
-pub fn location(meeting: &mut Map<String, Value>, house: House, rng: &mut fastrand::Rng) {
-    let rooms = if house == House::House {
+pub fn location(meeting: &mut Map<String, Value>, house: Body, rng: &mut fastrand::Rng) {
+    let rooms = if house == Body::House {
         HOUSE_ROOMS
     } else {
         SENATE_ROOMS
@@ -225,14 +225,14 @@ pub fn videos(
     let page = format!(
         "https://www.congress.gov/event/{}-congress/{}-event/{}",
         ordinal(congress),
-        if frame.house == House::Both {
+        if frame.house == Body::Joint {
             "joint"
         } else {
             frame.house.path()
         },
         frame.event_id
     );
-    let own = if frame.house == House::House {
+    let own = if frame.house == Body::House {
         let mut id: String = (0..11)
             .map(|_| char::from(rng.choice(ID).copied().unwrap_or(b'A')))
             .collect();
@@ -286,7 +286,7 @@ pub fn witness_documents(
     rng: &mut fastrand::Rng,
 ) -> Vec<Value> {
     // The Senate's committees publish theirs elsewhere.
-    if frame.house != House::House {
+    if frame.house != Body::House {
         return Vec::new();
     }
     let (stem, day) = (stem(frame, committees), frame.day());
@@ -337,7 +337,7 @@ pub fn meeting_documents(
     bills: &[Bill],
     rng: &mut fastrand::Rng,
 ) -> Vec<Value> {
-    if frame.house != House::House || rng.u32(0..4) == 0 {
+    if frame.house != Body::House || rng.u32(0..4) == 0 {
         return Vec::new();
     }
     let (stem, day, folder) = (stem(frame, committees), frame.day(), folder(frame));

@@ -1,8 +1,10 @@
 //! Titles, as untidy as the real ones: tabs, bullets, CR LF, typographic quotes.
 
+use std::fmt::Write as _;
+
 use super::parts::Bill;
 use super::words::{LAST, LONG_TITLES, POSTS, STATES, TOPICS};
-use super::{Frame, House, Purpose};
+use super::{Body, Frame, Purpose};
 
 fn pick(list: &[&'static str], rng: &mut fastrand::Rng) -> &'static str {
     rng.choice(list).copied().unwrap_or_default()
@@ -17,7 +19,7 @@ pub fn title(frame: &Frame, bills: &[Bill], committee: &str, rng: &mut fastrand:
         (_, Purpose::Legislative) => legislative(bills, rng),
         (_, Purpose::Markup) => markup(bills, rng),
         (_, Purpose::Nomination) => nomination(rng),
-        (House::House, Purpose::Business) => match rng.u32(0..4) {
+        (Body::House, Purpose::Business) => match rng.u32(0..4) {
             0 => "Committee Organizational Meeting".to_owned(),
             1 => "Members’ Day".to_owned(),
             2 => "Business Meeting: Consideration of the Committee’s Oversight Plan\r\n".to_owned(),
@@ -28,11 +30,11 @@ pub fn title(frame: &Frame, bills: &[Bill], committee: &str, rng: &mut fastrand:
             1 => format!("Business meeting to consider {}.", list_bills(bills)),
             _ => "Organizational business meeting to consider committee rules.".to_owned(),
         },
-        (House::House, Purpose::Hearing) => house_hearing(rng),
-        (House::Senate, Purpose::Hearing) => {
+        (Body::House, Purpose::Hearing) => house_hearing(rng),
+        (Body::Senate, Purpose::Hearing) => {
             format!("Hearings to examine {}.", lower(pick(TOPICS, rng)))
         }
-        (House::Both, Purpose::Hearing) => {
+        (Body::Joint, Purpose::Hearing) => {
             format!("Joint hearings to examine {}.", lower(pick(TOPICS, rng)))
         }
     }
@@ -73,10 +75,7 @@ fn legislative(bills: &[Bill], rng: &mut fastrand::Rng) -> String {
         } else {
             pick(LONG_TITLES, rng).to_owned()
         };
-        text.push_str(&format!(
-            "•\t{} (Rep. {sponsor}), {what}{end}",
-            bill.cited()
-        ));
+        let _ = write!(text, "•\t{} (Rep. {sponsor}), {what}{end}", bill.cited());
     }
     text
 }
@@ -87,12 +86,13 @@ fn markup(bills: &[Bill], rng: &mut fastrand::Rng) -> String {
     }
     let mut text = "the Full Committee to consider the following: \r\n".to_owned();
     for (at, bill) in bills.iter().enumerate() {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\r\n{}) {}, the {};\r\n",
             at + 1,
             bill.cited(),
             bill.act
-        ));
+        );
     }
     text.push_str(" \r\nSeveral postal naming measures.");
     text

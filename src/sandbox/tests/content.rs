@@ -99,6 +99,21 @@ fn everything_that_upstream_does_turns_up() {
 }
 
 #[test]
+fn the_updaters_own_parser_finds_nothing_wrong_with_it() {
+    let running = sandbox(1200);
+    for id in running.event_ids() {
+        let parsed = crate::domain::parse_meeting(&running.meeting(&id).unwrap());
+        assert_eq!(parsed.issues, [], "{id}");
+        assert_eq!(parsed.notices, [], "{id}");
+        assert_eq!(parsed.meeting.event_id, id);
+        assert!(
+            parsed.meeting.title.is_some() && parsed.meeting.date.is_some(),
+            "{id}"
+        );
+    }
+}
+
+#[test]
 fn witnesses_come_again_with_and_without_their_courtesy_titles() {
     let all = meetings(&sandbox(400));
     let names: Vec<String> = all

@@ -252,8 +252,8 @@ async fn which_requests_a_share_hits_hangs_on_the_seed() {
     for seed in [1, 1, 2] {
         let faults = shares(&["500=0.2", "429=0.2"]);
         let running = start(Options {
-            faults,
             seed,
+            faults,
             ..options(1)
         })
         .unwrap();

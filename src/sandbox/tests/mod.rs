@@ -2,6 +2,7 @@
 
 mod content;
 mod faults;
+mod from_db;
 mod protocol;
 
 use std::time::Duration;
