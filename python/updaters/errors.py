@@ -46,3 +46,7 @@ class CircuitBreakerOpenError(ApiError):
 
 class RateLimitError(ApiError):
     """The hourly request limit is used up."""
+
+
+class RunCancelled(BaseException):  # noqa: N818
+    """The awaiting task was cancelled; raised inside the run so that it winds down."""

@@ -106,6 +106,8 @@ class Checkpoint:
         self.original_hearing_data: dict[Any, dict[str, Any]] = {}
         #: The journal's numbers of the batches that this checkpoint undoes.
         self.journal_batches: list[int] = []
+        #: What of the ids above the native writer put there: the journal covers it.
+        self.tracked_natively: set[tuple[str, Any]] = set()
 
     def track_update(self, hearing_id: Any, original_data: dict[str, Any]) -> None:
         """Note a hearing that is updated, with its columns as they were."""

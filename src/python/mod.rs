@@ -1,1 +1,50 @@
-//! python
+//! The Python module `updaters._native`: thin bindings, one file a class.
+
+mod client;
+mod convert;
+mod database;
+mod engine;
+mod errors;
+mod files;
+mod logs;
+mod report;
+mod row;
+mod runtime;
+mod sandbox;
+mod watch;
+
+use pyo3::prelude::*;
+
+/// Hands queued native log records to Python's loggers.
+#[pyfunction]
+fn drain_logs(py: Python<'_>) -> PyResult<()> {
+    logs::drain(py)
+}
+
+/// Runs a callable in a thread of its own, awaitable from asyncio. Cancelling the awaitable does not
+/// stop the thread: whoever cancels asks it to wind down.
+#[pyfunction]
+fn in_thread(py: Python<'_>, callable: Py<PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    pyo3_async_runtimes::tokio::future_into_py(py, async move {
+        let work = tokio::task::spawn_blocking(move || Python::attach(|py| callable.call0(py)));
+        work.await.map_err(|err| errors::internal(format!("the thread ended: {err}")))?
+    })
+}
+
+#[pymodule]
+fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    logs::install();
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    m.add_class::<client::Client>()?;
+    m.add_class::<database::Connection>()?;
+    m.add_class::<database::Database>()?;
+    m.add_class::<engine::Engine>()?;
+    m.add_class::<files::RunLock>()?;
+    m.add_class::<row::Cursor>()?;
+    m.add_class::<row::Row>()?;
+    m.add_function(wrap_pyfunction!(files::init_database, m)?)?;
+    m.add_function(wrap_pyfunction!(files::restore_database, m)?)?;
+    m.add_function(wrap_pyfunction!(drain_logs, m)?)?;
+    m.add_function(wrap_pyfunction!(in_thread, m)?)?;
+    sandbox::register(m)
+}

@@ -211,6 +211,16 @@ impl Handle {
         self.inner.shared.take(patience, Some(SLICE))
     }
 
+    /// Runs `f` with the store, again and again while another program's lock is in its way: for pieces
+    /// of work that open a transaction of their own.
+    pub fn with_retry<R>(
+        &self,
+        patience: &Patience<'_>,
+        mut f: impl FnMut(&mut dyn Store) -> StoreResult<R>,
+    ) -> StoreResult<R> {
+        self.retry(Instant::now(), patience, || self.with(patience, &mut f))
+    }
+
     /// Tries until it is not another program's lock that is in the way.
     fn retry<R>(
         &self,

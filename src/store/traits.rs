@@ -35,6 +35,9 @@ pub trait Transactions {
 
     fn in_transaction(&self) -> bool;
 
+    /// The batches that this connection committed since it was last asked, oldest first.
+    fn take_committed(&mut self) -> Vec<BatchId>;
+
     /// The journal batch of the open transaction.
     fn current_batch(&self) -> Option<BatchId>;
 
@@ -196,6 +199,9 @@ pub trait Health {
     fn missing_tables(&mut self) -> StoreResult<Vec<String>>;
     /// name -> rows, for every table that is there (ours aside).
     fn table_counts(&mut self) -> StoreResult<Vec<(String, i64)>>;
+    /// The highest row id that `hearings` ever gave out (`sqlite_sequence`, else the largest one).
+    fn highest_hearing_id(&mut self) -> StoreResult<i64>;
+    fn hearing_count(&mut self) -> StoreResult<i64>;
     /// Foreign keys, integrity (`quick_check`), duplicates, orphans, counts.
     fn soundness(&mut self) -> StoreResult<Soundness>;
     /// The online backup, in steps between which `interrupted` is asked; -> the file written.

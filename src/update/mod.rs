@@ -1,5 +1,12 @@
-//! update
+//! The stations between the API and the store: which meetings to ask for, what changed, the checks
+//! before and after a run.
 
+mod checks;
 mod diff;
+mod select;
+mod window;
 
+pub use checks::{CheckReport, MIN_HEARINGS, after_run, before_run, remember_size};
 pub use diff::{FieldDiff, diff, newer};
+pub use select::{Mode, Selection, select};
+pub use window::{Lookback, lookback, minutes_since};

@@ -72,6 +72,13 @@ const KNOWN: [(&str, &str); 3] = [
     ),
 ];
 
+impl SqliteStore {
+    fn number(&self, sql: &str) -> StoreResult<i64> {
+        let found = self.conn.prepare_cached(sql).and_then(|mut s| s.query_row([], |r| r.get(0)));
+        found.map_err(|err| classify(err, &self.path, "counting hearings"))
+    }
+}
+
 impl Health for SqliteStore {
     fn path(&self) -> &Path {
         &self.path
@@ -83,6 +90,18 @@ impl Health for SqliteStore {
 
     fn table_counts(&mut self) -> StoreResult<Vec<(String, i64)>> {
         table_counts(&self.conn).map_err(|error| self.failed(error))
+    }
+
+    fn highest_hearing_id(&mut self) -> StoreResult<i64> {
+        let largest = "SELECT COALESCE(MAX(hearing_id), 0) FROM hearings";
+        let given_out = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'hearings'";
+        let largest: i64 = self.number(largest)?;
+        // Tables without AUTOINCREMENT have no such table.
+        Ok(self.number(given_out).map_or(largest, |seq| seq.max(largest)))
+    }
+
+    fn hearing_count(&mut self) -> StoreResult<i64> {
+        self.number("SELECT COUNT(*) FROM hearings")
     }
 
     fn soundness(&mut self) -> StoreResult<Soundness> {

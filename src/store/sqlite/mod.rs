@@ -77,6 +77,8 @@ pub struct SqliteStore {
     broken: bool,
     /// Columns of the tables, and what else is worth remembering.
     memo: memo::Memo,
+    /// Committed since `take_committed` was last called.
+    committed: Vec<super::BatchId>,
 }
 
 /// The path of a file beside the database, such as its `-wal`.

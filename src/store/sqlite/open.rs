@@ -124,6 +124,7 @@ impl SqliteStore {
             guard,
             broken: false,
             memo: super::memo::Memo::default(),
+            committed: Vec::new(),
         };
         store.set_access(access)?;
         Ok(store)

@@ -63,6 +63,7 @@ impl Transactions for SqliteStore {
         match outcome {
             Ok(kept) => {
                 self.forget_batch();
+                self.remember_commit(kept);
                 Ok(kept)
             }
             // A reader holds the file for the moment: the transaction stays, to be committed again.
@@ -95,6 +96,10 @@ impl Transactions for SqliteStore {
 
     fn in_transaction(&self) -> bool {
         self.head.is_some()
+    }
+
+    fn take_committed(&mut self) -> Vec<BatchId> {
+        std::mem::take(&mut self.committed)
     }
 
     fn current_batch(&self) -> Option<BatchId> {
@@ -212,6 +217,14 @@ impl SqliteStore {
             Ok(Some(batch))
         })()
         .map_err(|error| classify(error, &self.path, "closing a batch"))
+    }
+
+    /// Bounded: most programs never ask.
+    fn remember_commit(&mut self, batch: Option<BatchId>) {
+        if self.committed.len() >= 10_000 {
+            self.committed.clear();
+        }
+        self.committed.extend(batch);
     }
 
     fn forget_batch(&mut self) {

@@ -1,0 +1,290 @@
+"""The daily update: ask Congress.gov what changed, compare, store it in batches.
+
+`python3 -m updaters.daily_updater --congress 119 --lookback-days 7` runs it from cron; scripts and
+tests use `DailyUpdater`. The order of a run stands in `run_daily_update`; each of its steps is a
+method that a test or a subclass can replace, and the native core does the work behind each.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from updaters import _native
+from updaters.api_client import ApiClient
+from updaters.database import Connection, Database
+from updaters.errors import ConfigurationError, RunCancelled, UpdaterError
+from updaters.notifier import get_notifier
+from updaters.run import ProgressGate, Run
+from updaters.settings import load_settings
+from updaters.values import BatchResult, Checkpoint, UpdateMetrics
+
+__all__ = ["BatchResult", "Checkpoint", "DailyUpdater", "UpdateMetrics", "main"]
+
+logger = logging.getLogger("updaters.daily_updater")
+
+Changes = dict[str, list[Any]]
+ProgressCallback = Callable[[dict[str, Any]], None]
+
+COMPONENTS = ("hearings", "witnesses", "committees", "documents", "bills")
+DEFAULT_COMPONENTS = ("hearings", "witnesses", "committees")
+MODES = ("incremental", "full")
+#: A lookback beyond this many days is a slip of the hand.
+LONGEST_LOOKBACK = 36_500
+
+
+class DailyUpdater:
+    """One updater of one Congress. Building it touches neither disk nor network.
+
+    Raises `ConfigurationError` for a congress outside 1-200, a lookback outside 0-36500 days, an
+    unknown mode or component, a setting out of range, or a database that is kept on a server.
+    """
+
+    def __init__(
+        self,
+        congress: int = 119,
+        lookback_days: int = 7,
+        update_mode: str = "incremental",
+        components: list[str] | None = None,
+    ) -> None:
+        self.congress = _in_range("congress", congress, 1, 200)
+        self.lookback_days = _in_range("lookback_days", lookback_days, 0, LONGEST_LOOKBACK)
+        if update_mode not in MODES:
+            raise ConfigurationError(
+                f"unknown update mode '{update_mode}': choose from {', '.join(MODES)}"
+            )
+        self.update_mode = update_mode
+        self.enabled_components = _components(components)
+        self.settings: Any = load_settings()
+        self.db: Any = Database(lambda: self.settings.database_path)
+        self.api_client: Any = ApiClient(lambda: self.settings)
+        self.metrics = UpdateMetrics()
+        self.notifier: Any = get_notifier(self.settings)
+        self.backup_path: str | None = None
+        self.trigger_source = "manual"
+        self.schedule_id: int | None = None
+        self.task_id: int | None = None
+        #: Only these events, where there are any.
+        self.event_ids: list[str] = []
+        #: Seconds to wait for another run to end; 0 leaves at once.
+        self.lock_wait_seconds = 0.0
+        #: Whether the run that is being recorded failed.
+        self.metrics_failed = False
+        self._engine = _native.Engine()
+        self._run: Run | None = None
+
+    # --- the run -------------------------------------------------------------------------------
+
+    def run_daily_update(
+        self, dry_run: bool = False, progress_callback: ProgressCallback | None = None
+    ) -> dict[str, Any]:
+        """One update, start to end (contract §1).
+
+        Returns `{'success': True, 'dry_run', 'metrics'}`, or `{'success': False, 'error', 'metrics'}`
+        with `'circuit_breaker_open': True` where that was the cause. A failed update is no exception;
+        KeyboardInterrupt is, after the run was wound down and recorded.
+        """
+        with Run(self, dry_run, progress_callback) as run:
+            run.begin()
+            if not self._run_pre_update_sanity_checks():
+                raise UpdaterError(run.sanity_error())
+            for window in run.windows():
+                hearings = self._fetch_recent_hearings(run.progress)
+                run.fetched(hearings)
+                changes = self._identify_changes(hearings)
+                run.identified(changes)
+                if not dry_run:
+                    if window == 0:
+                        run.start()
+                        self.backup_path = self._create_database_backup()
+                    run.apply(changes)
+                    self._update_related_data(changes)
+                run.settle(hearings)
+            if not dry_run:
+                run.summarise()
+                self._run_post_update_validation()
+                if self.metrics.validation_passed is False:
+                    run.undo_everything()
+                if self.settings.enable_historical_validation:
+                    self._run_historical_validation()
+        return run.result
+
+    async def run_daily_update_async(
+        self, dry_run: bool = False, progress_callback: ProgressCallback | None = None
+    ) -> dict[str, Any]:
+        """The same, awaitable: the run goes on in a thread, the callback is called in the event loop.
+
+        Cancelling the awaiting task winds the run down first: the batch under way is undone, what
+        was committed stays, and the run is recorded as failed.
+        """
+        loop = asyncio.get_running_loop()
+        callback = progress_callback
+        if progress_callback is not None:
+
+            def callback(info: dict[str, Any]) -> None:
+                loop.call_soon_threadsafe(progress_callback, info)
+
+        run = asyncio.ensure_future(
+            _native.in_thread(lambda: self.run_daily_update(dry_run, callback))
+        )
+        try:
+            return await asyncio.shield(run)
+        except asyncio.CancelledError:
+            self._engine.cancel()
+            try:
+                await run
+            except RunCancelled:
+                pass
+            raise
+
+    # --- the seams: fetch and compare ----------------------------------------------------------
+
+    def _fetch_recent_hearings(
+        self, progress_callback: ProgressCallback | None = None
+    ) -> list[dict[str, Any]]:
+        """The meetings that are new, changed or deferred, as the API's own records.
+
+        In full mode each call gives the next window of the whole Congress.
+        """
+        callback = ProgressGate.around(progress_callback)
+        return self._engine.fetch(self, callback)
+
+    def _identify_changes(self, api_hearings: list[dict[str, Any]]) -> Changes:
+        """`{'updates': [{'existing', 'new_data'}], 'additions': [...]}`."""
+        return self._engine.identify_changes(self, api_hearings)
+
+    def _hearing_needs_update(self, db_record: Any, api_data: dict[str, Any]) -> bool:
+        """Whether what we store of a hearing differs from the record (contract §2)."""
+        return self._engine.hearing_needs_update(self, db_record, api_data)
+
+    def _extract_original_data(self, db_record: Any) -> dict[str, Any]:
+        """Column -> value of a row, a tuple in the table's column order, or a dict."""
+        return self._engine.extract_original_data(self, db_record)
+
+    # --- the seams: apply ----------------------------------------------------------------------
+
+    def _apply_updates(self, changes: Changes) -> None:
+        """One pass over all changes; a record that fails is reported and undone alone."""
+        self._engine.apply_updates(self, changes)
+
+    def _apply_updates_with_batches(self, changes: Changes) -> None:
+        """Every change in batches; a batch that fails is undone, the others go on."""
+        self._engine.apply_updates_with_batches(self, changes)
+
+    def _divide_into_batches(self, items: list[Any], batch_size: int | None = None) -> list[list[Any]]:
+        """Lists of at most `batch_size` items (default: `settings.batch_processing_size`)."""
+        size = self.settings.batch_processing_size if batch_size is None else batch_size
+        if size < 1:
+            raise ConfigurationError(f"batch size must be at least 1, got {size}")
+        return [items[start : start + size] for start in range(0, len(items), size)]
+
+    def _validate_batch(self, batch: list[Any]) -> tuple[bool, list[str]]:
+        """(valid, issues); each issue names the record and the rule."""
+        return self._engine.validate_batch(self, batch)
+
+    def _process_batch(
+        self, batch: list[Any], batch_number: int, checkpoint: Checkpoint
+    ) -> BatchResult:
+        """Apply a batch in one transaction, filling the checkpoint. Does not validate; commits."""
+        return self._engine.process_batch(self, batch, batch_number, checkpoint)
+
+    def _rollback_checkpoint(self, checkpoint: Checkpoint) -> bool:
+        """Undo what a batch committed, exactly; False where that cannot be done (nothing is, then)."""
+        return self._engine.rollback_checkpoint(self, checkpoint)
+
+    def _update_hearing_record(
+        self, conn: Connection | None, existing: Any, new_data: dict[str, Any]
+    ) -> None:
+        """Write one update, related rows included, in the open transaction."""
+        self._engine.update_hearing_record(self, existing, new_data)
+
+    def _add_new_hearing(self, conn: Connection | None, hearing_data: dict[str, Any]) -> None:
+        """Write one new hearing, related rows included, in the open transaction."""
+        self._engine.add_new_hearing(self, hearing_data)
+
+    def _update_related_data(self, changes: Changes) -> None:
+        """Fill gaps in the related rows of hearings that went in (by an override, say)."""
+        self._engine.update_related_data(self, changes)
+
+    # --- the seams: checks, backups, record ----------------------------------------------------
+
+    def _run_pre_update_sanity_checks(self) -> bool:
+        """False, with the reasons in `metrics.errors`, where the database cannot be relied on."""
+        return self._engine.run_sanity_checks(self)
+
+    def _run_post_update_validation(self) -> None:
+        """Sets `metrics.validation_passed`, `.validation_issues` (new ones) and `.validation_warnings`."""
+        self._engine.run_validation(self)
+
+    def _run_historical_validation(self) -> None:
+        """Compares this run's figures with those of earlier ones (contract §1, `UpdateMetrics`)."""
+        self.metrics.historical_validation_enabled = True
+        anomalies, alert = self._engine.historical_anomalies(self)
+        self.metrics.historical_anomalies = anomalies
+        self.metrics.historical_alert_triggered = alert
+
+    def _create_database_backup(self) -> str | None:
+        """A self-contained copy under `backups/` beside the database; None where that failed."""
+        try:
+            path = self._engine.create_backup(self)
+        except UpdaterError as error:
+            logger.warning("No backup was made: %s", error)
+            return None
+        logger.info("Backup written to %s", path)
+        return str(path)
+
+    def _rollback_database(self) -> bool:
+        """Undo every batch of this run, by journal."""
+        return self._engine.rollback_database(self)
+
+    def _record_update_metrics(self) -> None:
+        """Close the run: its batches' figures, and a row of `update_logs`."""
+        self._engine.record(self, not self.metrics_failed)
+
+    def _cleanup_old_backups(self, days: int = 7) -> None:
+        """Remove backups older than `days` days; the newest always stays."""
+        for path in self._engine.cleanup_backups(self, days):
+            logger.info("Old backup removed: %s", path)
+
+    # --- what the run and the native core call back --------------------------------------------
+
+    def _report_batch(self, number: int) -> None:
+        """Called after each batch, outside any transaction."""
+        if self._run is not None:
+            self._run.batch_done()
+
+    def __repr__(self) -> str:
+        return (
+            f"<DailyUpdater congress={self.congress} lookback_days={self.lookback_days} "
+            f"mode={self.update_mode}>"
+        )
+
+
+def _in_range(name: str, value: Any, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(f"{name} must be a whole number, got {value!r}")
+    if not low <= value <= high:
+        raise ConfigurationError(f"{name} must be from {low} to {high}, got {value}")
+    return value
+
+
+def _components(names: list[str] | None) -> list[str]:
+    if names is None:
+        return list(DEFAULT_COMPONENTS)
+    for name in names:
+        if name not in COMPONENTS:
+            raise ConfigurationError(
+                f"unknown component '{name}': choose from {', '.join(COMPONENTS)}"
+            )
+    return [name for name in COMPONENTS if name == "hearings" or name in names]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line (contract §3)."""
+    from updaters.cli.update import main as command_line
+
+    return command_line(argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,304 @@
+"""One run of a `DailyUpdater`: what stands between its steps, and how it ends."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from updaters import _native
+from updaters.database import Database
+from updaters.errors import CircuitBreakerOpenError, RateLimitError, UpdaterError
+from updaters.settings import warn_demo_key
+from updaters.values import UpdateMetrics
+
+if TYPE_CHECKING:
+    from updaters.daily_updater import Changes, DailyUpdater
+
+logger = logging.getLogger("updaters.daily_updater")
+
+#: From this share of failed records on, the notifier hears of it.
+HIGH_ERROR_RATE = 0.1
+
+
+class ProgressGate:
+    """A caller's progress callback: one that raises is logged once and not called again."""
+
+    def __init__(self, callback: Callable[[dict[str, Any]], None]) -> None:
+        self._callback: Callable[[dict[str, Any]], None] | None = callback
+        self.last: dict[str, Any] = {}
+
+    @classmethod
+    def around(
+        cls, callback: "Callable[[dict[str, Any]], None] | ProgressGate | None"
+    ) -> "ProgressGate | None":
+        """A gate around a callback that has none yet."""
+        if callback is None or isinstance(callback, cls):
+            return callback
+        return cls(callback)
+
+    def __call__(self, info: dict[str, Any]) -> None:
+        self.last = dict(info)
+        if self._callback is None:
+            return
+        try:
+            self._callback(info)
+        except Exception:
+            self._callback = None
+            logger.warning("The progress callback failed; it is not called again", exc_info=True)
+
+
+class Run:
+    """A run, from the lock to the result. Leaving the `with` block ends it, however it went."""
+
+    def __init__(
+        self,
+        updater: "DailyUpdater",
+        dry_run: bool,
+        callback: Callable[[dict[str, Any]], None] | None,
+    ) -> None:
+        self._updater = updater
+        self._engine = updater._engine
+        self._dry_run = dry_run
+        self._lock: _native.RunLock | None = None
+        self._started = False
+        self._failure: str | None = None
+        #: The updater's own database, while a dry run uses another.
+        self._database: Database | None = None
+        self._announced = False
+        self._found = 0
+        self.progress = ProgressGate.around(callback)
+        self.result: dict[str, Any] = {}
+
+    # --- beginning -----------------------------------------------------------------------------
+
+    def __enter__(self) -> "Run":
+        updater = self._updater
+        if updater.metrics.end_time is not None:
+            updater.metrics = UpdateMetrics()
+        updater.metrics.start_time = datetime.now()
+        updater.backup_path = None
+        updater._run = self
+        self._engine.begin_run()
+        return self
+
+    def begin(self) -> None:
+        """Take the lock; nothing is read or written before."""
+        updater = self._updater
+        self._tell("initializing", "Starting the update", 0.0)
+        warn_demo_key(updater.settings, logger)
+        logger.info(
+            "Daily update of Congress %s started (%s%s)",
+            updater.congress,
+            "the whole Congress"
+            if updater.update_mode == "full"
+            else f"looking back {updater.lookback_days} days",
+            ", dry run" if self._dry_run else "",
+        )
+        if self._dry_run:
+            self._read_only()
+            return
+        lock = _native.RunLock(
+            updater.db.native.path, "daily update", float(updater.lock_wait_seconds)
+        )
+        # Opening finds out about a file that is not there before a lock file is put beside it.
+        updater.db.native.open()
+        lock.__enter__()
+        self._lock = lock
+
+    def _read_only(self) -> None:
+        """A dry run's database cannot be written, whatever an override tries."""
+        db = self._updater.db
+        if isinstance(db, Database):
+            self._database = db
+            self._updater.db = Database(db.db_path, read_only=True)
+
+    def sanity_error(self) -> str:
+        """Why the sanity checks ended the run."""
+        found = self._updater.metrics.errors
+        return found[0] if found else "The sanity checks before the update failed"
+
+    # --- between the steps ---------------------------------------------------------------------
+
+    def windows(self) -> Iterator[int]:
+        """One window of an incremental run; as many as there are of a full one."""
+        number = 0
+        while True:
+            self._engine.check(self._updater)
+            yield number
+            number += 1
+            if not self._engine.windows_left:
+                return
+
+    def fetched(self, hearings: list[Any]) -> None:
+        """The meetings are in hand: from here on the database may be written."""
+        if not self._engine.listed:
+            self._updater.metrics.hearings_checked += len(hearings)
+            self._engine.listed = True
+        self._found = len(hearings)
+        self._tell("checking", f"Comparing {len(hearings)} meetings", 60.0)
+
+    def identified(self, changes: "Changes") -> None:
+        """The changes are known."""
+        updates, additions = len(changes["updates"]), len(changes["additions"])
+        logger.info("%d meetings to update, %d to add", updates, additions)
+        if self._dry_run:
+            self._updater.metrics.hearings_updated += updates
+            self._updater.metrics.hearings_added += additions
+        self._tell("applying", f"Applying {updates + additions} changes", 70.0)
+
+    def start(self) -> None:
+        """Open the run in the journal."""
+        self._engine.start_run(self._updater)
+        self._started = True
+
+    def apply(self, changes: "Changes") -> None:
+        """Apply a window's changes, in batches or plainly, by the flag."""
+        updater = self._updater
+        batched = bool(updater.settings.enable_batch_processing)
+        if not self._announced:
+            self._announced = True
+            if batched:
+                logger.info("✓ Batch processing ENABLED - using Phase 2.3.1 batch processing")
+            else:
+                logger.info("Batch processing DISABLED - using Phase 2.2 standard processing")
+        if batched:
+            updater.metrics.batch_processing_enabled = True
+            updater._apply_updates_with_batches(changes)
+        else:
+            updater._apply_updates(changes)
+
+    def batch_done(self) -> None:
+        """Told after each batch."""
+        metrics = self._updater.metrics
+        done = metrics.batches_succeeded + metrics.batches_failed
+        share = done / max(metrics.batch_count, 1)
+        self._tell("applying", f"Batch {done} of {metrics.batch_count}", 70.0 + 20.0 * share)
+
+    def settle(self, hearings: list[Any]) -> None:
+        """Remember what did not make it in, forget what did."""
+        self._engine.settle(self._updater, hearings, not self._dry_run)
+
+    def summarise(self) -> None:
+        """The summary lines of the batched mode."""
+        metrics = self._updater.metrics
+        if metrics.batch_processing_enabled:
+            for line in (
+                "Batch Processing Summary:",
+                f"  Total batches: {metrics.batch_count}",
+                f"  Succeeded: {metrics.batches_succeeded}",
+                f"  Failed: {metrics.batches_failed}",
+                f"  Hearings updated: {metrics.hearings_updated}",
+                f"  Hearings added: {metrics.hearings_added}",
+            ):
+                logger.info(line)
+        self._tell("validating", "Checking the database", 92.0)
+        if metrics.batch_count and not metrics.batches_succeeded:
+            self._failure = f"every batch failed ({metrics.batches_failed} of {metrics.batch_count})"
+
+    def undo_everything(self) -> None:
+        """This run broke something: undo it, by journal."""
+        updater = self._updater
+        issues = "; ".join(updater.metrics.validation_issues[:3]) or "no reason given"
+        logger.error("Post-update validation failed: %s; undoing this run", issues)
+        undone = updater._rollback_database()
+        self._failure = (
+            f"post-update validation failed: {issues}; "
+            + ("this run was undone" if undone else "this run could NOT be undone")
+        )
+        if not undone:
+            logger.critical("This run could not be undone; restore %s", updater.backup_path)
+            updater.metrics.errors.append("The run could not be undone after failed validation")
+
+    # --- ending --------------------------------------------------------------------------------
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        updater = self._updater
+        ours = error is None or isinstance(error, Exception)
+        try:
+            self._end(error)
+        finally:
+            updater._run = None
+            if self._database is not None:
+                updater.db.close()
+                updater.db = self._database
+            if self._lock is not None:
+                self._lock.__exit__(None, None, None)
+            _native.drain_logs()
+        return ours
+
+    def _end(self, error: BaseException | None) -> None:
+        updater, metrics = self._updater, self._updater.metrics
+        failure = self._failure
+        if error is not None:
+            failure = self._describe(error)
+        if failure is not None and failure not in metrics.errors:
+            metrics.errors.append(failure)
+        metrics.end_time = datetime.now()
+        updater.metrics_failed = failure is not None
+        if not self._dry_run and (self._started or (self._engine.listed and self._lock)):
+            self._quietly("record the run", updater._record_update_metrics)
+            if failure is None:
+                self._quietly("remove old backups", updater._cleanup_old_backups)
+        if failure is None:
+            self.result = {"success": True, "dry_run": self._dry_run, "metrics": metrics.to_dict()}
+        else:
+            self.result = {"success": False, "error": failure, "metrics": metrics.to_dict()}
+            if isinstance(error, CircuitBreakerOpenError):
+                self.result["circuit_breaker_open"] = True
+        self._quietly("notify", lambda: self._notify(failure, error))
+        if failure is None:
+            self._tell("validating", "Done", 100.0)
+
+    def _describe(self, error: BaseException) -> str:
+        if isinstance(error, UpdaterError):
+            return str(error)
+        if isinstance(error, Exception):
+            logger.exception("The update failed unexpectedly")
+            return f"{type(error).__name__}: {error}"
+        return "interrupted: what was committed stays, the rest was undone"
+
+    def _quietly(self, what: str, step: Callable[[], object]) -> None:
+        """Housekeeping at the end of a run never changes how it went."""
+        try:
+            step()
+        except Exception as problem:
+            logger.warning("Could not %s: %s", what, problem)
+
+    def _notify(self, failure: str | None, error: BaseException | None) -> None:
+        updater, metrics = self._updater, self._updater.metrics
+        notifier = updater.notifier
+        if isinstance(error, CircuitBreakerOpenError):
+            notifier.notify_circuit_breaker_open(
+                updater.api_client.get_circuit_breaker_stats() or {}
+            )
+        elif isinstance(error, RateLimitError):
+            notifier.notify_rate_limit_exhausted(*updater.api_client.check_rate_limit())
+        elif failure is not None:
+            notifier.notify_update_failure(failure, metrics.to_dict())
+        elif metrics.hearings_checked:
+            rate = len(metrics.errors) / metrics.hearings_checked
+            if rate > HIGH_ERROR_RATE:
+                notifier.notify_high_error_rate(len(metrics.errors), metrics.hearings_checked)
+
+    # --- progress ------------------------------------------------------------------------------
+
+    def _tell(self, phase: str, message: str, percent: float) -> None:
+        if self.progress is None:
+            return
+        metrics = self._updater.metrics
+        self.progress(
+            {
+                "phase": phase,
+                "message": message,
+                "hearings_checked": metrics.hearings_checked,
+                "total_hearings": metrics.hearings_checked,
+                "hearings_found": self._found,
+                "percent": round(percent, 1),
+            }
+        )

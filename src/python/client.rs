@@ -1,0 +1,272 @@
+//! The API client, as Python sees it, and what fetching goes through: the native client, or a caller's
+//! replacement of it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde_json::Value;
+
+use super::convert::{from_json, to_json, type_name};
+use super::engine::{describe, ends_the_run};
+use super::watch::Watch;
+use super::{errors, logs};
+use crate::api::{self, ApiError, BreakerSettings, ClientSettings, Get, Secret};
+
+/// The native client. Built from plain settings; touches nothing until the first request.
+#[pyclass(name = "Client", module = "updaters._native", frozen)]
+pub struct Client {
+    inner: api::Client,
+}
+
+type Params = Vec<(String, String)>;
+
+fn params(params: Option<&Bound<'_, PyDict>>) -> PyResult<Params> {
+    let Some(params) = params else { return Ok(Vec::new()) };
+    let given = params.iter().filter(|(_, value)| !value.is_none());
+    given.map(|(key, value)| Ok((key.extract()?, value.str()?.to_string()))).collect()
+}
+
+fn seconds(py: Python<'_>, name: &str, value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value)
+        .map_err(|_| errors::configuration(py, format!("{name}: not a number of seconds: {value}")))
+}
+
+#[pymethods]
+impl Client {
+    /// `settings`: `base_url`, `api_key`, `rate_limit`, `connect_timeout`, `read_timeout`,
+    /// `request_timeout`, `retry_attempts`, `backoff_factor`, `breaker_threshold` (None: no breaker),
+    /// `breaker_timeout`, `max_concurrency`.
+    #[new]
+    fn new(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let get = |name: &str| settings.as_any().get_item(name);
+        let time = |name: &str, variable: &str| seconds(py, variable, get(name)?.extract()?);
+        let threshold: Option<u32> = get("breaker_threshold")?.extract()?;
+        let breaker = match threshold {
+            Some(threshold) => {
+                let timeout = time("breaker_timeout", "CIRCUIT_BREAKER_TIMEOUT")?;
+                Some(BreakerSettings { threshold, timeout })
+            }
+            None => None,
+        };
+        let settings = ClientSettings {
+            base_url: get("base_url")?.extract()?,
+            api_key: Secret::new(get("api_key")?.extract::<String>()?),
+            rate_limit: get("rate_limit")?.extract()?,
+            connect_timeout: time("connect_timeout", "CONNECT_TIMEOUT")?,
+            read_timeout: time("read_timeout", "READ_TIMEOUT")?,
+            request_timeout: time("request_timeout", "REQUEST_TIMEOUT")?,
+            retry_attempts: get("retry_attempts")?.extract()?,
+            backoff_factor: get("backoff_factor")?.extract()?,
+            breaker,
+            max_concurrency: get("max_concurrency")?.extract()?,
+            ..ClientSettings::default()
+        };
+        let inner = api::Client::new(settings).map_err(|err| errors::api(py, &err))?;
+        Ok(Self { inner })
+    }
+
+    /// The answer to `GET {endpoint}`, as plain Python.
+    #[pyo3(signature = (endpoint, query = None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        endpoint: &str,
+        query: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let query = params(query)?;
+        let answer = Watch::plain(Duration::ZERO)
+            .block_on(py, || self.inner.get_json(endpoint, &query))?
+            .map_err(|err| errors::api(py, &err))?;
+        from_json(py, &answer)
+    }
+
+    /// The same, awaitable; cancelling the awaiting task drops the request.
+    #[pyo3(signature = (endpoint, query = None))]
+    fn get_async<'py>(
+        &self,
+        py: Python<'py>,
+        endpoint: String,
+        query: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let query = params(query)?;
+        let client = self.inner.clone();
+        pyo3_async_runtimes::tokio::future_into_py(py, async move {
+            let answer = client.get_json(&endpoint, &query).await;
+            Python::attach(|py| {
+                logs::drain(py)?;
+                let answer = answer.map_err(|err| errors::api(py, &err))?;
+                from_json(py, &answer).map(Bound::unbind)
+            })
+        })
+    }
+
+    fn check_rate_limit(&self) -> (u32, f64) {
+        self.inner.check_rate_limit()
+    }
+
+    #[getter]
+    fn requests(&self) -> u64 {
+        self.inner.requests()
+    }
+
+    /// A new run may wait out the breaker once again.
+    fn begin_run(&self) {
+        self.inner.begin_run();
+    }
+
+    fn retry_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = self.inner.retry_stats();
+        let dict = PyDict::new(py);
+        dict.set_item("total_retries", stats.total_retries)?;
+        dict.set_item("last_retry_time", stats.last_retry_time)?;
+        Ok(dict)
+    }
+
+    fn breaker_stats<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(stats) = self.inner.breaker_stats() else { return Ok(None) };
+        let dict = PyDict::new(py);
+        dict.set_item("name", stats.name)?;
+        dict.set_item("state", stats.state.as_str())?;
+        dict.set_item("failure_count", stats.failure_count)?;
+        dict.set_item("success_count", stats.success_count)?;
+        dict.set_item("total_calls", stats.total_calls)?;
+        dict.set_item("total_failures", stats.total_failures)?;
+        dict.set_item("total_successes", stats.total_successes)?;
+        dict.set_item("times_opened", stats.times_opened)?;
+        dict.set_item("last_state_change", stats.last_state_change)?;
+        dict.set_item("recovery_time_remaining", stats.recovery_time_remaining)?;
+        dict.set_item("failure_rate_pct", stats.failure_rate_pct)?;
+        Ok(Some(dict))
+    }
+
+    fn reset_breaker(&self) {
+        if let Some(breaker) = self.inner.breaker() {
+            breaker.reset();
+        }
+    }
+}
+
+/// What fetching goes through.
+#[derive(Clone)]
+pub enum Source {
+    Native(api::Client),
+    Foreign(Arc<Foreign>),
+}
+
+/// A caller's replacement of the client: any object with a `get`.
+pub struct Foreign {
+    client: Py<PyAny>,
+    calls: AtomicU64,
+    /// Ctrl-C and its like, raised inside the replacement.
+    stop: Mutex<Option<PyErr>>,
+}
+
+impl Source {
+    /// The native client behind an `ApiClient` whose `get` is its own; anything else is a replacement.
+    pub fn of(client: &Bound<'_, PyAny>) -> PyResult<Self> {
+        // A mock answers to every name, so what it answers is looked at.
+        if let Ok(method) = client.getattr("native_for_fetching") {
+            let native = method.call0()?;
+            if let Ok(native) = native.cast::<Client>() {
+                return Ok(Self::Native(native.get().inner.clone()));
+            }
+        }
+        let foreign = Foreign {
+            client: client.clone().unbind(),
+            calls: AtomicU64::new(0),
+            stop: Mutex::new(None),
+        };
+        Ok(Self::Foreign(Arc::new(foreign)))
+    }
+
+    /// Requests sent so far.
+    pub fn requests(&self) -> u64 {
+        match self {
+            Self::Native(client) => client.requests(),
+            Self::Foreign(foreign) => foreign.calls.load(Ordering::Relaxed),
+        }
+    }
+
+    pub fn take_stop(&self) -> Option<PyErr> {
+        match self {
+            Self::Native(_) => None,
+            Self::Foreign(foreign) => {
+                foreign.stop.lock().unwrap_or_else(PoisonError::into_inner).take()
+            }
+        }
+    }
+}
+
+impl Foreign {
+    fn call(&self, endpoint: &str, query: &[(String, String)]) -> Result<Value, ApiError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        Python::attach(|py| {
+            let answer = (|| {
+                let params = PyDict::new(py);
+                for (key, value) in query {
+                    params.set_item(key, value)?;
+                }
+                self.client.bind(py).call_method1("get", (endpoint, params))
+            })();
+            match answer {
+                Ok(answer) if answer.cast::<PyDict>().is_ok() => to_json(&answer).map_err(|why| {
+                    ApiError::Nonsense { endpoint: endpoint.to_owned(), detail: why }
+                }),
+                Ok(answer) => Err(ApiError::Nonsense {
+                    endpoint: endpoint.to_owned(),
+                    detail: format!("expected a dict, got {}", type_name(&answer)),
+                }),
+                Err(err) if ends_the_run(py, &err) => {
+                    *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(err);
+                    Err(ApiError::Interrupted)
+                }
+                Err(err) => Err(foreign_error(py, endpoint, &err)),
+            }
+        })
+    }
+}
+
+/// A replacement may raise our own exceptions to play a refused key or an open breaker.
+fn foreign_error(py: Python<'_>, endpoint: &str, err: &PyErr) -> ApiError {
+    let class = err.get_type(py).name().map_or_else(|_| String::new(), |name| name.to_string());
+    let status = err.value(py).getattr("status").and_then(|s| s.extract::<Option<u16>>());
+    match (class.as_str(), status.ok().flatten()) {
+        ("ApiKeyError", _) => ApiError::Key { code: describe(py, err) },
+        ("CircuitBreakerOpenError" | "CircuitBreakerError", _) => {
+            ApiError::CircuitOpen { failures: 0, wait_seconds: 0.0 }
+        }
+        (_, Some(404)) => ApiError::NotFound { endpoint: endpoint.to_owned() },
+        (_, Some(status)) => ApiError::Status {
+            endpoint: endpoint.to_owned(),
+            status,
+            detail: format!(" ({})", describe(py, err)),
+        },
+        _ => ApiError::Foreign(describe(py, err)),
+    }
+}
+
+impl Get for Source {
+    async fn get(&self, endpoint: &str, params: &[(String, String)]) -> Result<Value, ApiError> {
+        match self {
+            Self::Native(client) => client.get(endpoint, params).await,
+            Self::Foreign(foreign) => foreign.call(endpoint, params),
+        }
+    }
+
+    fn concurrency(&self) -> usize {
+        match self {
+            Self::Native(client) => client.concurrency(),
+            Self::Foreign(_) => 1,
+        }
+    }
+
+    fn wait_out_breaker(&self) -> bool {
+        match self {
+            Self::Native(client) => client.wait_out_breaker(),
+            Self::Foreign(_) => false,
+        }
+    }
+}

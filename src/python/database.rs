@@ -1,0 +1,382 @@
+//! `Database`: one database file, as Python sees it.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::convert::{to_json, to_params};
+use super::row::{Cursor, Row};
+use super::watch::Watch;
+use super::{errors, report};
+use crate::domain::{Components, parse_meeting};
+use crate::store::{
+    self, Access, Answer, BatchHead, BatchKind, Handle, StoreError, StoreResult,
+    UndoPolicy,
+};
+
+/// One database file. Opened at the first use; creates nothing.
+#[pyclass(name = "Database", module = "updaters._native", frozen)]
+pub struct Database {
+    path: PathBuf,
+    access: Access,
+    wait: Duration,
+    handle: Mutex<Option<Handle>>,
+}
+
+impl Database {
+    /// The handle; opens the file at the first use.
+    pub fn handle(&self, py: Python<'_>) -> PyResult<Handle> {
+        let opened = py.detach(|| {
+            let mut slot = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(handle) = slot.as_ref() {
+                return Ok(handle.clone());
+            }
+            let handle = store::open(&self.path, self.access)?;
+            *slot = Some(handle.clone());
+            Ok(handle)
+        });
+        opened.map_err(|err| errors::store(py, &err))
+    }
+
+    pub fn watch(&self) -> Watch {
+        Watch::plain(self.wait)
+    }
+
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Reads, or writes inside this thread's open transaction.
+    fn with<R: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R> + Send,
+    ) -> PyResult<R> {
+        let handle = self.handle(py)?;
+        self.watch().store(py, |patience| handle.with(patience, work))
+    }
+
+    /// Writes inside this thread's open transaction, or in one of its own.
+    fn write<R: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R> + Send,
+    ) -> PyResult<R> {
+        let handle = self.handle(py)?;
+        self.watch().store(py, |patience| in_transaction(&handle, BatchKind::Manual, patience, work))
+    }
+}
+
+/// Runs `work` in this thread's open transaction, or in one of its own of this kind.
+pub fn in_transaction<R>(
+    handle: &Handle,
+    kind: BatchKind,
+    patience: &store::Patience<'_>,
+    work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R>,
+) -> StoreResult<R> {
+    if handle.in_transaction() {
+        return handle.with(patience, work);
+    }
+    handle.begin(BatchHead { run: None, number: 0, kind }, patience)?;
+    match handle.with(patience, work) {
+        Ok(value) => handle.commit(patience).map(|_| value),
+        Err(err) => {
+            handle.roll_back();
+            Err(err)
+        }
+    }
+}
+
+#[pymethods]
+impl Database {
+    #[new]
+    #[pyo3(signature = (path, *, read_only = false, wait_seconds = 30.0))]
+    fn new(path: PathBuf, read_only: bool, wait_seconds: f64) -> PyResult<Self> {
+        let wait = Duration::try_from_secs_f64(wait_seconds)
+            .map_err(|_| errors::internal("wait_seconds must be a number of seconds"))?;
+        let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
+        Ok(Self { path, access, wait, handle: Mutex::new(None) })
+    }
+
+    #[getter]
+    fn path(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Opens the file now, rather than at the first use.
+    fn open(&self, py: Python<'_>) -> PyResult<()> {
+        self.handle(py).map(drop)
+    }
+
+    /// Whether this thread is inside an open transaction.
+    #[getter]
+    fn in_transaction(&self) -> bool {
+        let slot = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().is_some_and(Handle::in_transaction)
+    }
+
+    /// Opens a transaction that this thread owns; journaled.
+    fn begin(&self, py: Python<'_>) -> PyResult<Connection> {
+        let handle = self.handle(py)?;
+        let head = BatchHead { run: None, number: 0, kind: BatchKind::Manual };
+        self.watch().store(py, |patience| handle.begin(head, patience))?;
+        Ok(Connection { handle, wait: self.wait })
+    }
+
+    /// A connection into the transaction that this thread has open.
+    fn connection(&self, py: Python<'_>) -> PyResult<Connection> {
+        Ok(Connection { handle: self.handle(py)?, wait: self.wait })
+    }
+
+    fn commit(&self, py: Python<'_>) -> PyResult<Option<i64>> {
+        let handle = self.handle(py)?;
+        self.watch().store(py, |patience| handle.commit(patience))
+    }
+
+    fn rollback(&self, py: Python<'_>) -> PyResult<()> {
+        let handle = self.handle(py)?;
+        py.detach(|| handle.roll_back());
+        Ok(())
+    }
+
+    #[pyo3(signature = (sql, params = None))]
+    fn execute(
+        &self,
+        py: Python<'_>,
+        sql: &str,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Cursor> {
+        let params = to_params(params)?;
+        let handle = self.handle(py)?;
+        let answer =
+            self.watch().store(py, |patience| handle.execute(sql, &params, patience))?;
+        Ok(Cursor::new(answer))
+    }
+
+    /// Closes the file; the next use opens it again.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| {
+            let taken = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(handle) = taken {
+                handle.close();
+            }
+        });
+    }
+
+    fn bring_up(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.with(py, |store| store.bring_up())
+    }
+
+    fn hearing(&self, py: Python<'_>, event_id: &str) -> PyResult<Option<Row>> {
+        Ok(self.with(py, |store| store.hearing_row(event_id))?.map(Row::new))
+    }
+
+    fn committee(&self, py: Python<'_>, system_code: &str) -> PyResult<Option<Row>> {
+        Ok(self.with(py, |store| store.committee_row(system_code))?.map(Row::new))
+    }
+
+    /// Writes a hearing (without related rows) from a record in the API's shape; -> its row id.
+    fn upsert_hearing(&self, py: Python<'_>, record: &Bound<'_, PyAny>) -> PyResult<i64> {
+        let record = to_json(record).map_err(|why| errors::database(py, why))?;
+        let parsed = parse_meeting(&record);
+        if let Some(issue) = parsed.issues.first() {
+            return Err(errors::database(py, format!("{}: {}", issue.field, issue.message)));
+        }
+        let none = Components { witnesses: false, committees: false, documents: false, bills: false };
+        self.write(py, move |store| {
+            store.write_meeting(&parsed.meeting, None, none).map(|written| written.hearing_id)
+        })
+    }
+
+    #[pyo3(signature = (full_name, organization = None, title = None))]
+    fn get_or_create_witness(
+        &self,
+        py: Python<'_>,
+        full_name: &str,
+        organization: Option<&str>,
+        title: Option<&str>,
+    ) -> PyResult<i64> {
+        self.write(py, |store| {
+            store.get_or_create_witness(full_name, organization, title).map(|(id, _)| id)
+        })
+    }
+
+    #[pyo3(signature = (witness_id, hearing_id, position = None, witness_type = None, order = None))]
+    fn create_witness_appearance(
+        &self,
+        py: Python<'_>,
+        witness_id: i64,
+        hearing_id: i64,
+        position: Option<&str>,
+        witness_type: Option<&str>,
+        order: Option<i64>,
+    ) -> PyResult<i64> {
+        self.write(py, |store| {
+            store
+                .create_witness_appearance(witness_id, hearing_id, position, witness_type, order)
+                .map(|(id, _)| id)
+        })
+    }
+
+    #[pyo3(signature = (hearing_id, committee_id, is_primary = true))]
+    fn link_hearing_committee(
+        &self,
+        py: Python<'_>,
+        hearing_id: i64,
+        committee_id: i64,
+        is_primary: bool,
+    ) -> PyResult<()> {
+        self.write(py, |store| store.link_committee(hearing_id, committee_id, is_primary))
+    }
+
+    fn delete_hearing_committee_links(&self, py: Python<'_>, hearing_id: i64) -> PyResult<usize> {
+        self.write(py, |store| store.unlink_committees(hearing_id))
+    }
+
+    fn table_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = self.with(py, |store| store.table_counts())?;
+        let dict = PyDict::new(py);
+        for (table, rows) in counts {
+            dict.set_item(table, rows)?;
+        }
+        Ok(dict)
+    }
+
+    fn soundness<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        report::soundness(py, &self.with(py, |store| store.soundness())?)
+    }
+
+    #[pyo3(signature = (run, batch, force))]
+    fn undo_run<'py>(
+        &self,
+        py: Python<'py>,
+        run: i64,
+        batch: Option<i64>,
+        force: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let policy = if force { UndoPolicy::Force } else { UndoPolicy::AllOrNothing };
+        let (undo, held) = self.with(py, |store| undo_on_purpose(store, run, batch, policy))?;
+        report::undo(py, &undo, &held)
+    }
+
+    fn release(&self, py: Python<'_>, event_id: &str) -> PyResult<bool> {
+        self.with(py, |store| store.release(event_id))
+    }
+
+    fn hold(&self, py: Python<'_>, event_id: &str) -> PyResult<()> {
+        self.with(py, |store| store.hold(&[(event_id.to_owned(), None)], None))
+    }
+
+    fn history<'py>(&self, py: Python<'py>, event_id: &str) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let changes = self.with(py, |store| store.history(event_id))?;
+        changes.iter().map(|change| report::field_change(py, change)).collect()
+    }
+
+    fn deferred<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let deferred = self.with(py, |store| store.deferred())?;
+        deferred.iter().map(|event| report::deferred(py, event)).collect()
+    }
+
+    fn held<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let held = self.with(py, |store| store.held())?;
+        held.iter().map(|event| report::held(py, event)).collect()
+    }
+
+    #[pyo3(signature = (newest = 20))]
+    fn runs<'py>(&self, py: Python<'py>, newest: usize) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let runs = self.with(py, |store| store.runs(newest))?;
+        runs.iter().map(|run| report::run(py, run)).collect()
+    }
+}
+
+/// Undoes a run or one batch of it because a person asked, and holds its events.
+fn undo_on_purpose(
+    store: &mut dyn store::Store,
+    run: i64,
+    batch: Option<i64>,
+    policy: UndoPolicy,
+) -> StoreResult<(store::UndoReport, Vec<String>)> {
+    let what = || format!("run {run}");
+    let Some(info) = store.run(run)? else {
+        return Err(StoreError::BadRecord {
+            what: what(),
+            problem: "not known to the journal; 'hearing-updater rollback --list' shows the runs".into(),
+        });
+    };
+    let batches: Vec<_> = info
+        .batches
+        .iter()
+        .filter(|b| b.state == "applied" || b.state == "undone")
+        .filter(|b| batch.is_none_or(|number| b.number == number && b.kind != "undo"))
+        .map(|b| b.batch)
+        .collect();
+    if batches.is_empty() {
+        let which = batch.map_or_else(String::new, |number| format!(" as batch {number}"));
+        return Err(StoreError::BadRecord {
+            what: what(),
+            problem: format!("nothing was applied{which}, so there is nothing to undo"),
+        });
+    }
+    let undo = store.undo(&batches, policy)?;
+    let mut held = Vec::new();
+    if undo.undone && undo.rows_restored > 0 {
+        store.hold(&undo.events, Some(run))?;
+        held.extend(undo.events.iter().map(|(event_id, _)| event_id.clone()));
+    }
+    Ok((undo, held))
+}
+
+/// The connection inside an open transaction; every row changed through it is journaled.
+#[pyclass(name = "Connection", module = "updaters._native", frozen)]
+pub struct Connection {
+    handle: Handle,
+    wait: Duration,
+}
+
+impl Connection {
+    pub fn new(handle: Handle, wait: Duration) -> Self {
+        Self { handle, wait }
+    }
+}
+
+#[pymethods]
+impl Connection {
+    #[pyo3(signature = (sql, params = None))]
+    fn execute(
+        &self,
+        py: Python<'_>,
+        sql: &str,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Cursor> {
+        let params = to_params(params)?;
+        if !self.handle.in_transaction() {
+            return Err(errors::store(py, &StoreError::NoTransaction));
+        }
+        let answer = Watch::plain(self.wait)
+            .store(py, |patience| self.handle.execute(sql, &params, patience))?;
+        Ok(Cursor::new(answer))
+    }
+
+    fn executemany(
+        &self,
+        py: Python<'_>,
+        sql: &str,
+        params: &Bound<'_, PyAny>,
+    ) -> PyResult<Cursor> {
+        let mut total = Answer::default();
+        for one in params.try_iter()? {
+            let params = to_params(Some(&one?))?;
+            if !self.handle.in_transaction() {
+                return Err(errors::store(py, &StoreError::NoTransaction));
+            }
+            let answer = Watch::plain(self.wait)
+                .store(py, |patience| self.handle.execute(sql, &params, patience))?;
+            total.rowcount += answer.rowcount.max(0);
+            total.last_insert_id = answer.last_insert_id;
+        }
+        Ok(Cursor::new(total))
+    }
+}

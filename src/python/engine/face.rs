@@ -1,0 +1,130 @@
+//! The Python updater, as the engine reads it: settings when used, metrics to count in, the database,
+//! the client.
+
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::domain::Components;
+use crate::python::client::Source;
+use crate::python::database::Database;
+use crate::python::errors;
+use crate::store::Handle;
+
+/// What the lock of another program is waited for, where the updater does not say.
+const WAIT: f64 = 30.0;
+
+/// A borrowed `DailyUpdater`.
+#[derive(Clone)]
+pub struct Face<'py>(pub Bound<'py, PyAny>);
+
+impl<'py> Face<'py> {
+    pub fn py(&self) -> Python<'py> {
+        self.0.py()
+    }
+
+    /// A setting, read when used: callers replace `settings` whole and set single values.
+    pub fn setting<T>(&self, name: &str) -> PyResult<T>
+    where
+        T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
+    {
+        self.0.getattr("settings")?.getattr(name)?.extract().map_err(Into::into)
+    }
+
+    pub fn congress(&self) -> PyResult<i64> {
+        self.0.getattr("congress")?.extract()
+    }
+
+    pub fn components(&self) -> PyResult<Components> {
+        let names: Vec<String> = self
+            .0
+            .getattr("enabled_components")?
+            .try_iter()?
+            .map(|name| name?.extract())
+            .collect::<PyResult<_>>()?;
+        Components::from_names(&names).map_err(|err| errors::configuration(self.py(), err.to_string()))
+    }
+
+    pub fn database(&self) -> PyResult<Bound<'py, Database>> {
+        let db = self.0.getattr("db")?;
+        let native = db.getattr("native").map_err(|_| {
+            errors::database(
+                self.py(),
+                "updater.db must be an updaters.database.Database; \
+                 point DATABASE_PATH (or settings.database_path) at the file instead"
+                    .into(),
+            )
+        })?;
+        Ok(native.cast_into::<Database>()?)
+    }
+
+    pub fn handle(&self) -> PyResult<Handle> {
+        self.database()?.get().handle(self.py())
+    }
+
+    /// How long to wait for another program's lock.
+    pub fn wait(&self) -> Duration {
+        let seconds = self.0.getattr("lock_wait_seconds").and_then(|s| s.extract::<f64>());
+        Duration::try_from_secs_f64(seconds.unwrap_or(WAIT).max(WAIT))
+            .unwrap_or(Duration::from_secs(30))
+    }
+
+    pub fn source(&self) -> PyResult<Source> {
+        Source::of(&self.0.getattr("api_client")?)
+    }
+
+    pub fn metrics(&self) -> PyResult<Bound<'py, PyAny>> {
+        self.0.getattr("metrics")
+    }
+
+    pub fn count(&self, counter: &str, more: usize) -> PyResult<()> {
+        if more == 0 {
+            return Ok(());
+        }
+        let metrics = self.metrics()?;
+        let before: i64 = metrics.getattr(counter)?.extract()?;
+        metrics.setattr(counter, before + i64::try_from(more).unwrap_or(i64::MAX))
+    }
+
+    pub fn append(&self, list: &str, value: impl IntoPyObject<'py>) -> PyResult<()> {
+        self.metrics()?.getattr(list)?.call_method1("append", (value,))?;
+        Ok(())
+    }
+
+    /// The items of a `changes` dict: updates first, then additions.
+    pub fn items(&self, changes: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let all = PyList::empty(self.py());
+        for key in ["updates", "additions"] {
+            if let Ok(list) = changes.get_item(key)
+                && !list.is_none()
+            {
+                for item in list.try_iter()? {
+                    all.append(item?)?;
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Exceptions that end the run; anything else ends only its batch or record.
+pub fn ends_the_run(py: Python<'_>, err: &PyErr) -> bool {
+    !err.is_instance_of::<pyo3::exceptions::PyException>(py)
+}
+
+/// "ValueError: bad date", or the bare text for our own exceptions.
+pub fn describe(py: Python<'_>, err: &PyErr) -> String {
+    let value = err.value(py);
+    let text = value.str().map_or_else(|_| String::new(), |text| text.to_string());
+    let ours = py
+        .import("updaters.errors")
+        .and_then(|m| m.getattr("UpdaterError"))
+        .and_then(|class| value.is_instance(&class))
+        .unwrap_or(false);
+    if ours {
+        return text;
+    }
+    let name = err.get_type(py).name().map_or_else(|_| "Exception".into(), |name| name.to_string());
+    if text.is_empty() { name } else { format!("{name}: {text}") }
+}

@@ -1,0 +1,344 @@
+//! `_fetch_recent_hearings`: list, choose, ask for details, look up unknown committees.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Zoned;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use serde_json::Value;
+use tracing::{info, warn};
+
+use super::face::Face;
+use super::progress::Progress;
+use super::{Engine, errors};
+use crate::api::{
+    ApiError, ListQuery, Listing, Wanted, fetch_committee_with_parents, fetch_details,
+    list_meetings,
+};
+use crate::domain::{Chamber, parse_meeting};
+use crate::python::client::Source;
+use crate::python::convert::{from_json, to_json};
+use crate::python::watch::Watch;
+use crate::store::{Deferred, DeferKind, Held, Store, StoreResult};
+use crate::update::{Mode, lookback, select};
+
+/// Meetings of one window of a full run: fetched, applied and committed before the next.
+const WINDOW: usize = 250;
+
+/// What the choice of meetings needs to know of the database.
+struct Known {
+    dates: HashMap<String, Option<String>>,
+    deferred: Vec<Deferred>,
+    held: Vec<Held>,
+    last_success: Option<String>,
+}
+
+fn known(store: &mut dyn Store, congress: i64) -> StoreResult<Known> {
+    Ok(Known {
+        dates: store.update_dates(congress)?,
+        deferred: store.deferred()?,
+        held: store.held()?,
+        last_success: store.last_success()?,
+    })
+}
+
+impl Engine {
+    pub(super) fn fetch_hearings<'py>(
+        &self,
+        face: &Face<'py>,
+        callback: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let py = face.py();
+        let source = face.source()?;
+        let before = {
+            let mut state = self.state();
+            *state.requests_before.get_or_insert_with(|| source.requests())
+        };
+        let progress = Arc::new(Progress::new(callback));
+        let watch = self.watch_with(face, Some(Arc::clone(&progress)));
+        let fetched = self.fetch_window(face, &source, &watch, &progress);
+        let sent = source.requests().saturating_sub(before);
+        face.metrics()?.setattr("api_requests", sent)?;
+        if let Some(stop) = source.take_stop() {
+            return Err(stop);
+        }
+        let fetched = fetched?;
+        let list = PyList::empty(py);
+        for value in &fetched {
+            list.append(from_json(py, value)?)?;
+        }
+        Ok(list)
+    }
+
+    fn fetch_window(
+        &self,
+        face: &Face<'_>,
+        source: &Source,
+        watch: &Watch,
+        progress: &Progress,
+    ) -> PyResult<Vec<Value>> {
+        let next = self.state().windows.pop_front();
+        let wanted = match next {
+            Some(window) => window,
+            None => self.choose(face, source, watch, progress)?,
+        };
+        let values = self.details(face.py(), source, watch, progress, wanted)?;
+        let codes = self.unknown_codes(face, watch, values.iter())?;
+        self.look_up(face.py(), source, watch, codes)?;
+        Ok(values)
+    }
+
+    /// Lists the window and chooses what to ask for; a full run keeps later windows for later calls.
+    fn choose(
+        &self,
+        face: &Face<'_>,
+        source: &Source,
+        watch: &Watch,
+        progress: &Progress,
+    ) -> PyResult<Vec<Wanted>> {
+        let py = face.py();
+        let congress = face.congress()?;
+        let full = face.0.getattr("update_mode")?.extract::<String>()? == "full";
+        let mode = if full { Mode::Full } else { Mode::Incremental };
+        let handle = face.handle()?;
+        let known = watch.store(py, |patience| handle.with(patience, |s| known(s, congress)))?;
+        let asked: Vec<String> = face.0.getattr("event_ids")?.extract()?;
+        if !asked.is_empty() {
+            return self.only(face, &asked, congress, known);
+        }
+        let from = if full { None } else { Some(Self::window(face, &known)?) };
+        progress.note(|now| {
+            now.phase = "fetching";
+            now.message = "Listing meetings".into();
+        });
+        progress.tell(py)?;
+        let query = ListQuery { congress, from };
+        let listing = watch.block_on(py, || async {
+            let mut tell = |listed: usize, total: Option<usize>| {
+                self.state().listed = true;
+                progress.note(|now| {
+                    now.checked = listed;
+                    now.total = total.unwrap_or(listed);
+                    now.message = format!("Listing meetings: {listed}");
+                    now.percent = 5.0;
+                });
+            };
+            list_meetings(source, &query, &mut tell).await
+        })?;
+        let Listing { items, problems } = listing.map_err(|err| errors::api(py, &err))?;
+        self.state().listed = true;
+        for problem in problems {
+            face.append("errors", problem)?;
+        }
+        face.count("hearings_checked", items.len())?;
+        let chosen =
+            select(congress, mode, &items, &known.dates, &known.deferred, &known.held);
+        info!(target: "updaters.update",
+            "{} meetings listed, {} to ask for ({} of them set aside by earlier runs, {} held back)",
+            items.len(), chosen.wanted.len(), chosen.from_deferred, chosen.held.len());
+        let mut state = self.state();
+        state.held = known.held.into_iter().map(|hold| hold.event_id).collect();
+        state.waiting = waiting(known.deferred);
+        let mut windows: Vec<Vec<Wanted>> = if full {
+            chosen.wanted.chunks(WINDOW).map(<[Wanted]>::to_vec).collect()
+        } else {
+            vec![chosen.wanted]
+        };
+        if windows.is_empty() {
+            windows.push(Vec::new());
+        }
+        state.windows = windows.into();
+        Ok(state.windows.pop_front().unwrap_or_default())
+    }
+
+    /// `--event`: just these, held or not.
+    fn only(
+        &self,
+        face: &Face<'_>,
+        asked: &[String],
+        congress: i64,
+        known: Known,
+    ) -> PyResult<Vec<Wanted>> {
+        face.count("hearings_checked", asked.len())?;
+        let mut state = self.state();
+        state.listed = true;
+        state.held = known.held.into_iter().map(|hold| hold.event_id).collect();
+        state.waiting = waiting(known.deferred);
+        let wanted = asked.iter().map(|event_id| Wanted {
+            event_id: event_id.clone(),
+            congress,
+            chamber: state
+                .waiting
+                .get(event_id)
+                .and_then(|event| event.chamber.as_deref())
+                .and_then(Chamber::parse),
+            update_date: None,
+        });
+        Ok(wanted.collect())
+    }
+
+    fn window(face: &Face<'_>, known: &Known) -> PyResult<crate::domain::DateTime> {
+        let days: i64 = face.0.getattr("lookback_days")?.extract()?;
+        let catch_up: bool = face.setting("catch_up")?;
+        let last = known.last_success.as_deref().filter(|_| catch_up);
+        let window = lookback(&Zoned::now(), days, last).ok_or_else(|| {
+            errors::configuration(face.py(), format!("lookback_days: {days} days are too many"))
+        })?;
+        if let Some(missed) = window.caught_up_days {
+            info!(target: "updaters.daily_updater",
+                "The last successful run was {} ({} days ago): looking back that far instead of {} days",
+                last.unwrap_or("unknown"), missed, days);
+        }
+        Ok(window.from)
+    }
+
+    /// Asks for the details; what cannot be had is remembered as failed.
+    fn details(
+        &self,
+        py: Python<'_>,
+        source: &Source,
+        watch: &Watch,
+        progress: &Progress,
+        wanted: Vec<Wanted>,
+    ) -> PyResult<Vec<Value>> {
+        let total = wanted.len();
+        let order: HashMap<String, usize> =
+            wanted.iter().enumerate().map(|(at, w)| (w.event_id.clone(), at)).collect();
+        progress.note(|now| {
+            now.phase = "fetching";
+            now.message = format!("Fetching {total} meetings");
+            now.found = 0;
+        });
+        progress.tell(py)?;
+        let got: Mutex<Vec<(usize, Value)>> = Mutex::default();
+        let outcome = watch.block_on(py, || async {
+            let mut done = 0;
+            let mut sink = |wanted: Wanted, result: Result<Value, ApiError>| {
+                done += 1;
+                progress.note(|now| {
+                    now.message = format!("Fetching meetings: {done} of {total}");
+                    now.found = done;
+                    now.percent = 5.0 + 55.0 * ratio(done, total);
+                });
+                match result {
+                    Ok(value) => {
+                        let at = order.get(&wanted.event_id).copied().unwrap_or(usize::MAX);
+                        got.lock().unwrap_or_else(PoisonError::into_inner).push((at, value));
+                    }
+                    Err(err) => self.could_not_fetch(&wanted, &err),
+                }
+            };
+            fetch_details(source, wanted, &mut sink).await
+        })?;
+        outcome.map_err(|err| errors::api(py, &err))?;
+        let mut got = got.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Answers come in any order; batches are cut in the list's.
+        got.sort_by_key(|(at, _)| *at);
+        Ok(got.into_iter().map(|(_, value)| value).collect())
+    }
+
+    fn could_not_fetch(&self, wanted: &Wanted, err: &ApiError) {
+        let kind = match err {
+            ApiError::NotFound { .. } => DeferKind::NotFound,
+            _ => DeferKind::Fetch,
+        };
+        warn!(target: "updaters.update", "event {}: set aside: {err}", wanted.event_id);
+        let chamber = wanted.chamber.map(Chamber::for_path);
+        self.state().fail(&wanted.event_id, chamber, kind, &err.to_string());
+    }
+
+    /// Committee codes among these records that are neither stored nor looked up yet.
+    pub(super) fn unknown_codes<'a>(
+        &self,
+        face: &Face<'_>,
+        watch: &Watch,
+        records: impl Iterator<Item = &'a Value>,
+    ) -> PyResult<Vec<String>> {
+        let mut named = HashSet::new();
+        for record in records {
+            let parsed = parse_meeting(record);
+            named.extend(parsed.meeting.committees.into_iter().map(|c| c.system_code));
+        }
+        if named.is_empty() || !face.components()?.committees {
+            return Ok(Vec::new());
+        }
+        let handle = face.handle()?;
+        let stored =
+            watch.store(face.py(), |patience| handle.with(patience, |s| s.committee_codes()))?;
+        let state = self.state();
+        let mut unknown: Vec<String> = named
+            .into_iter()
+            .filter(|code| !stored.contains(code) && !state.looked_up.contains(code))
+            .collect();
+        unknown.sort();
+        Ok(unknown)
+    }
+
+    /// Resolves committees at the API. One that is not to be had is left to validation to name.
+    pub(super) fn look_up(
+        &self,
+        py: Python<'_>,
+        source: &Source,
+        watch: &Watch,
+        codes: Vec<String>,
+    ) -> PyResult<()> {
+        for code in codes {
+            let found = watch.block_on(py, || fetch_committee_with_parents(source, &code))?;
+            if let Some(stop) = source.take_stop() {
+                return Err(stop);
+            }
+            let mut state = self.state();
+            match found {
+                Ok(chain) => {
+                    info!(target: "updaters.update", "committee {code}: not in the database, found at the API");
+                    state.resolved.insert(code.clone(), chain);
+                }
+                Err(err) => {
+                    warn!(target: "updaters.update", "committee {code}: not in the database and not to be had at the API: {err}");
+                }
+            }
+            state.looked_up.insert(code);
+        }
+        Ok(())
+    }
+
+    /// Looks up codes that came in by another way than fetching (a replaced fetch, a hand-made change).
+    pub(super) fn resolve_committees(
+        &self,
+        face: &Face<'_>,
+        items: &Bound<'_, PyList>,
+    ) -> PyResult<()> {
+        let watch = self.watch_with(face, None);
+        let records: Vec<Value> = items
+            .iter()
+            .filter_map(|item| to_json(&super::write::payload(&item)).ok())
+            .collect();
+        let codes = self.unknown_codes(face, &watch, records.iter())?;
+        if codes.is_empty() {
+            return Ok(());
+        }
+        self.look_up(face.py(), &face.source()?, &watch, codes)
+    }
+}
+
+fn waiting(deferred: Vec<Deferred>) -> HashMap<String, Deferred> {
+    deferred.into_iter().map(|event| (event.event_id.clone(), event)).collect()
+}
+
+#[allow(clippy::cast_precision_loss)] // a percentage
+pub(super) fn ratio(done: usize, total: usize) -> f64 {
+    if total == 0 { 1.0 } else { done as f64 / total as f64 }
+}
+
+/// A plain dict of the deferred events of this run, as `metrics.deferred` has them.
+pub(super) fn deferred_dict<'py>(
+    py: Python<'py>,
+    event_id: &str,
+    reason: &str,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("event_id", event_id)?;
+    dict.set_item("reason", reason)?;
+    Ok(dict)
+}

@@ -1,0 +1,293 @@
+//! The native half of a `DailyUpdater`: each method is one seam's default, called with the updater itself,
+//! so that what an override changes is what the run goes through.
+
+mod apply;
+mod changes;
+mod face;
+mod fetch;
+mod progress;
+mod run;
+mod state;
+mod undo;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+pub use face::{describe, ends_the_run};
+pub use progress::Progress;
+
+use super::watch::Watch;
+use super::{errors, logs};
+use crate::store::BatchId;
+use face::Face;
+use state::{Pending, State};
+
+/// What a run knows of itself, and the defaults of the seams.
+#[pyclass(name = "Engine", module = "updaters._native", frozen)]
+#[derive(Default)]
+pub struct Engine {
+    state: Mutex<State>,
+    /// The checkpoint that is being filled.
+    checkpoint: Mutex<Option<Py<PyAny>>>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Engine {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch_with(&self, face: &Face<'_>, progress: Option<Arc<Progress>>) -> Watch {
+        Watch::new(Arc::clone(&self.cancelled), progress, face.wait())
+    }
+
+    fn checkpoint<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let slot = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().map(|checkpoint| checkpoint.bind(py).clone())
+    }
+
+    fn open_checkpoint(&self, checkpoint: Option<Py<PyAny>>) {
+        let before = std::mem::replace(
+            &mut *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner),
+            checkpoint,
+        );
+        drop(before);
+    }
+
+    fn pending(&self) -> Pending {
+        self.state().pending
+    }
+
+    /// A batch (or pass) begins: nothing counted, nothing committed yet.
+    fn start_pending(&self, face: &Face<'_>) -> PyResult<()> {
+        {
+            let mut state = self.state();
+            state.pending = Pending::default();
+            state.processed = false;
+        }
+        self.discard_commits(face)
+    }
+
+    fn committed(&self, face: &Face<'_>) -> PyResult<Vec<BatchId>> {
+        let handle = face.handle()?;
+        self.watch_with(face, None)
+            .store(face.py(), |patience| apply::take_committed(&handle, patience))
+    }
+
+    /// What was committed before is nobody's here.
+    fn discard_commits(&self, face: &Face<'_>) -> PyResult<()> {
+        self.committed(face).map(drop)
+    }
+
+    /// What was committed since belongs to this run, and to the checkpoint that is open.
+    fn adopt_commits(&self, face: &Face<'_>) -> PyResult<()> {
+        let batches = self.committed(face)?;
+        if let Some(checkpoint) = self.checkpoint(face.py()) {
+            let journal = checkpoint.getattr("journal_batches")?;
+            for batch in &batches {
+                journal.call_method1("append", (*batch,))?;
+            }
+        }
+        self.state().batches.extend(batches);
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets the last run.
+    fn begin_run(&self, py: Python<'_>) -> PyResult<()> {
+        self.cancelled.store(false, Ordering::Relaxed);
+        self.state().begin_run();
+        self.open_checkpoint(None);
+        logs::refresh_threshold(py)
+    }
+
+    /// Asks the run to wind down: the next wait raises `RunCancelled`.
+    fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Raises what asks the run to stop, if anything does.
+    fn check(&self, updater: Bound<'_, PyAny>) -> PyResult<()> {
+        let py = updater.py();
+        let watch = self.watch_with(&Face(updater), None);
+        if watch.interrupted() {
+            return Err(watch.take_raised().unwrap_or_else(|| errors::internal("interrupted")));
+        }
+        logs::drain(py)
+    }
+
+    /// The list's first page was in hand.
+    #[getter]
+    fn listed(&self) -> bool {
+        self.state().listed
+    }
+
+    #[setter]
+    fn set_listed(&self, listed: bool) {
+        self.state().listed = listed;
+    }
+
+    /// Windows of a full run still to come.
+    #[getter]
+    fn windows_left(&self) -> usize {
+        self.state().windows.len()
+    }
+
+    #[getter]
+    fn run(&self) -> Option<i64> {
+        self.state().run
+    }
+
+    #[pyo3(signature = (updater, progress_callback = None))]
+    fn fetch<'py>(
+        &self,
+        updater: Bound<'py, PyAny>,
+        progress_callback: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        self.fetch_hearings(&Face(updater), progress_callback)
+    }
+
+    fn identify_changes<'py>(
+        &self,
+        updater: Bound<'py, PyAny>,
+        hearings: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        self.identify(&Face(updater), hearings)
+    }
+
+    fn hearing_needs_update(
+        &self,
+        updater: Bound<'_, PyAny>,
+        record: &Bound<'_, PyAny>,
+        item: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        self.needs_update(&Face(updater), record, item)
+    }
+
+    fn extract_original_data<'py>(
+        &self,
+        updater: Bound<'py, PyAny>,
+        record: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        self.extract_original(&Face(updater), record)
+    }
+
+    fn apply_updates(&self, updater: Bound<'_, PyAny>, changes: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.apply_plain(&Face(updater), changes)
+    }
+
+    fn apply_updates_with_batches(
+        &self,
+        updater: Bound<'_, PyAny>,
+        changes: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.apply_batches(&Face(updater), changes)
+    }
+
+    fn validate_batch<'py>(
+        &self,
+        updater: Bound<'py, PyAny>,
+        batch: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        self.validate(&Face(updater), batch)
+    }
+
+    #[pyo3(name = "process_batch")]
+    fn py_process_batch<'py>(
+        &self,
+        updater: Bound<'py, PyAny>,
+        batch: &Bound<'py, PyAny>,
+        number: i64,
+        checkpoint: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.process_batch(&Face(updater), batch, number, checkpoint)
+    }
+
+    #[pyo3(name = "rollback_checkpoint")]
+    fn py_rollback_checkpoint(
+        &self,
+        updater: Bound<'_, PyAny>,
+        checkpoint: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        self.rollback_checkpoint(&Face(updater), checkpoint)
+    }
+
+    fn update_hearing_record(
+        &self,
+        updater: Bound<'_, PyAny>,
+        existing: &Bound<'_, PyAny>,
+        new_data: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.update_hearing(&Face(updater), existing, new_data)
+    }
+
+    fn add_new_hearing(
+        &self,
+        updater: Bound<'_, PyAny>,
+        record: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.add_hearing(&Face(updater), record)
+    }
+
+    fn update_related_data(
+        &self,
+        updater: Bound<'_, PyAny>,
+        changes: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.update_related(&Face(updater), changes)
+    }
+
+    fn run_sanity_checks(&self, updater: Bound<'_, PyAny>) -> PyResult<bool> {
+        self.sanity_checks(&Face(updater))
+    }
+
+    #[pyo3(name = "start_run")]
+    fn py_start_run(&self, updater: Bound<'_, PyAny>) -> PyResult<()> {
+        let face = Face(updater);
+        self.note_before(&face)?;
+        self.start_run(&face)
+    }
+
+    fn create_backup(&self, updater: Bound<'_, PyAny>) -> PyResult<PathBuf> {
+        self.back_up(&Face(updater))
+    }
+
+    fn cleanup_backups(&self, updater: Bound<'_, PyAny>, days: i64) -> PyResult<Vec<PathBuf>> {
+        self.clean_backups(&Face(updater), days)
+    }
+
+    fn run_validation(&self, updater: Bound<'_, PyAny>) -> PyResult<()> {
+        self.verify(&Face(updater))
+    }
+
+    #[pyo3(name = "settle")]
+    fn py_settle(&self, updater: Bound<'_, PyAny>, hearings: &Bound<'_, PyAny>, write: bool) -> PyResult<()> {
+        let events: Vec<String> = hearings
+            .try_iter()?
+            .filter_map(|item| changes::event_id_of(&item.ok()?))
+            .collect();
+        self.settle(&Face(updater), &events, write)
+    }
+
+    #[pyo3(name = "record")]
+    fn py_record(&self, updater: Bound<'_, PyAny>, success: bool) -> PyResult<Option<i64>> {
+        self.record(&Face(updater), success)
+    }
+
+    #[pyo3(name = "rollback_database")]
+    fn py_rollback_database(&self, updater: Bound<'_, PyAny>) -> PyResult<bool> {
+        self.rollback_database(&Face(updater))
+    }
+}

@@ -1,0 +1,275 @@
+//! The run's own steps: sanity, backup, verification, settling what was deferred, the record.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Zoned;
+use pyo3::prelude::*;
+use tracing::{info, warn};
+
+use super::Engine;
+use super::fetch::deferred_dict;
+use super::face::Face;
+use super::state::Failed;
+use crate::python::database::in_transaction;
+use crate::store::{
+    self, BatchKind, Deferred, DeferKind, Store, StoreResult, UpdateLog,
+};
+use crate::update::{after_run, before_run, minutes_since, remember_size};
+
+/// Runs that an event may be answered 404 before it is dropped from the deferred ones.
+const NOT_FOUND_RUNS: i64 = 5;
+/// A successful run less than this ago is warned about.
+const RECENT_MINUTES: i64 = 60;
+
+impl Engine {
+    /// `_run_pre_update_sanity_checks`: false, with the reasons in `metrics.errors`, ends the run.
+    pub(super) fn sanity_checks(&self, face: &Face<'_>) -> PyResult<bool> {
+        let py = face.py();
+        let handle = face.handle()?;
+        let now = Zoned::now();
+        let (report, before) = self.watch_with(face, None).store(py, |patience| {
+            handle.with(patience, |store| {
+                let recent = store
+                    .last_success()?
+                    .and_then(|last| minutes_since(&last, &now))
+                    .filter(|minutes| (0..RECENT_MINUTES).contains(minutes));
+                before_run(store, recent)
+            })
+        })?;
+        for warning in &report.warnings {
+            warn!(target: "updaters.daily_updater", "Sanity check: {warning}");
+        }
+        for issue in &report.issues {
+            face.append("errors", format!("Sanity check failed: {issue}"))?;
+        }
+        self.state().before = Some(before);
+        crate::python::logs::drain(py)?;
+        Ok(report.issues.is_empty())
+    }
+
+    /// Opens the run in the journal; from here on the database is written.
+    pub(super) fn start_run(&self, face: &Face<'_>) -> PyResult<()> {
+        if self.state().run.is_some() {
+            return Ok(());
+        }
+        let py = face.py();
+        let congress = face.congress()?;
+        let mode: String = face.0.getattr("update_mode")?.extract()?;
+        let trigger: String = face.0.getattr("trigger_source")?.str()?.to_string();
+        let handle = face.handle()?;
+        let run = self.watch_with(face, None).store(py, |patience| {
+            handle.with_retry(patience, |store| {
+                store.bring_up()?;
+                let run = store.start_run(congress, &mode, &trigger)?;
+                remember_size(store)?;
+                Ok(run)
+            })
+        })?;
+        self.state().run = Some(run);
+        Ok(())
+    }
+
+    pub(super) fn back_up(&self, face: &Face<'_>) -> PyResult<PathBuf> {
+        let handle = face.handle()?;
+        let watch = self.watch_with(face, None);
+        watch.store(face.py(), |patience| {
+            handle.with(patience, |store| {
+                let folder = backups_of(store.path());
+                store.back_up(&folder, &|| false)
+            })
+        })
+    }
+
+    pub(super) fn clean_backups(&self, face: &Face<'_>, days: i64) -> PyResult<Vec<PathBuf>> {
+        let handle = face.handle()?;
+        self.watch_with(face, None).store(face.py(), |patience| {
+            let folder = handle.with(patience, |store| Ok(backups_of(store.path())))?;
+            store::sqlite::prune_backups(&folder, days)
+        })
+    }
+
+    /// `_run_post_update_validation`: only what this run broke counts.
+    pub(super) fn verify(&self, face: &Face<'_>) -> PyResult<()> {
+        let py = face.py();
+        let handle = face.handle()?;
+        let before = self.state().before.clone();
+        let (report, now) = self.watch_with(face, None).store(py, |patience| {
+            handle.with(patience, |store| {
+                // Called alone there is nothing to compare with: then what is there is old.
+                let before = match before {
+                    Some(before) => before,
+                    None => store.soundness()?,
+                };
+                after_run(store, &before)
+            })
+        })?;
+        let metrics = face.metrics()?;
+        for warning in report.warnings {
+            face.append("validation_warnings", warning)?;
+        }
+        metrics.setattr("validation_passed", report.issues.is_empty())?;
+        for issue in report.issues {
+            warn!(target: "updaters.daily_updater", "Validation: {issue}");
+            face.append("validation_issues", issue)?;
+        }
+        self.state().before = Some(now);
+        crate::python::logs::drain(py)
+    }
+
+    /// What to compare with after the run, where the sanity checks (a replacement's) did not note it.
+    pub(super) fn note_before(&self, face: &Face<'_>) -> PyResult<()> {
+        if self.state().before.is_some() {
+            return Ok(());
+        }
+        let handle = face.handle()?;
+        let before = self
+            .watch_with(face, None)
+            .store(face.py(), |patience| handle.with(patience, |store| store.soundness()))?;
+        self.state().before = Some(before);
+        Ok(())
+    }
+
+    /// After a window was applied: remembers what did not make it in, forgets what did, moves dates.
+    pub(super) fn settle(&self, face: &Face<'_>, events: &[String], write: bool) -> PyResult<()> {
+        let py = face.py();
+        let (failed, dates, waiting, held) = {
+            let mut state = self.state();
+            (
+                std::mem::take(&mut state.failed),
+                std::mem::take(&mut state.dates),
+                state.waiting.clone(),
+                state.held.clone(),
+            )
+        };
+        for event in &failed {
+            face.append("deferred", deferred_dict(py, &event.event_id, &event.reason)?)?;
+        }
+        if !write {
+            return Ok(());
+        }
+        let came_in: Vec<String> = events
+            .iter()
+            .filter(|id| !failed.iter().any(|event| &event.event_id == *id))
+            .cloned()
+            .collect();
+        let cleared: Vec<&str> =
+            came_in.iter().filter(|id| waiting.contains_key(*id)).map(String::as_str).collect();
+        let released: Vec<&String> = came_in.iter().filter(|id| held.contains(*id)).collect();
+        let congress = face.congress()?;
+        let handle = face.handle()?;
+        self.watch_with(face, None).store(py, |patience| {
+            if !dates.is_empty() {
+                in_transaction(&handle, BatchKind::Dates, patience, |store| {
+                    for (event_id, date) in &dates {
+                        store.write_update_date(event_id, date)?;
+                    }
+                    Ok(())
+                })?;
+            }
+            if failed.is_empty() && cleared.is_empty() && released.is_empty() {
+                return Ok(());
+            }
+            in_transaction(&handle, BatchKind::Bookkeeping, patience, |store| {
+                for event in &failed {
+                    remember(store, event, congress, waiting.get(&event.event_id))?;
+                }
+                store.undefer(&cleared)?;
+                for event_id in &released {
+                    store.release(event_id)?;
+                }
+                Ok(())
+            })
+        })?;
+        self.adopt_commits(face)
+    }
+
+    /// `_record_update_metrics`: closes the run and writes its `update_logs` row.
+    pub(super) fn record(&self, face: &Face<'_>, success: bool) -> PyResult<Option<i64>> {
+        let py = face.py();
+        let log = update_log(face, success)?;
+        let (run, figures) = {
+            let mut state = self.state();
+            (state.run.take(), std::mem::take(&mut state.figures))
+        };
+        let keep: i64 = face.setting("journal_retention_days")?;
+        let handle = face.handle()?;
+        self.watch_with(face, None).store(py, |patience| {
+            let id = handle
+                .with_retry(patience, |store| store.finish_run(run, &log, &figures))?;
+            // Retention and the WAL are housekeeping: they never make a run fail.
+            let pruned = handle.with(patience, |store| {
+                remember_size(store)?;
+                store.prune_journal(keep)
+            });
+            match pruned {
+                Ok(0) => {}
+                Ok(batches) => {
+                    info!(target: "updaters.update", "journal: {batches} batches older than {keep} days removed");
+                }
+                Err(err) => warn!(target: "updaters.update", "journal not pruned: {err}"),
+            }
+            if let Err(err) = handle.with(patience, |store| store.checkpoint_wal()) {
+                warn!(target: "updaters.store", "the WAL stays: {err}");
+            }
+            Ok(id)
+        })
+    }
+}
+
+fn remember(
+    store: &mut dyn Store,
+    event: &Failed,
+    congress: i64,
+    before: Option<&Deferred>,
+) -> StoreResult<()> {
+    let gone = before.map_or(0, |known| known.not_found) + 1;
+    if event.kind == DeferKind::NotFound && gone >= NOT_FOUND_RUNS {
+        warn!(target: "updaters.daily_updater",
+            "event {}: not found at the API in {NOT_FOUND_RUNS} runs: no longer asked for", event.event_id);
+        return store.undefer(&[&event.event_id]).map(|_| ());
+    }
+    store.defer(
+        &event.event_id,
+        Some(before.and_then(|known| known.congress).unwrap_or(congress)),
+        event.chamber.as_deref(),
+        event.kind,
+        &event.reason,
+    )
+}
+
+fn backups_of(database: &Path) -> PathBuf {
+    database.parent().unwrap_or_else(|| Path::new("")).join("backups")
+}
+
+/// The metrics as a row of `update_logs`: naive local times, the start floored to the second.
+fn update_log(face: &Face<'_>, success: bool) -> PyResult<UpdateLog> {
+    let py = face.py();
+    let metrics = face.metrics()?;
+    let stamp = |name: &str| -> PyResult<String> {
+        metrics.getattr(name)?.call_method1("strftime", ("%Y-%m-%d %H:%M:%S",))?.extract()
+    };
+    let int = |name: &str| -> PyResult<i64> { metrics.getattr(name)?.extract() };
+    if metrics.getattr("end_time")?.is_none() {
+        let now = py.import("datetime")?.getattr("datetime")?.call_method0("now")?;
+        metrics.setattr("end_time", now)?;
+    }
+    let duration = metrics.call_method0("duration")?;
+    let errors = metrics.getattr("errors")?;
+    let errors: PyResult<Vec<String>> =
+        errors.try_iter()?.map(|error| Ok(error?.str()?.to_string())).collect();
+    Ok(UpdateLog {
+        start_time: stamp("start_time")?,
+        end_time: stamp("end_time")?,
+        duration_seconds: duration.call_method0("total_seconds")?.extract()?,
+        hearings_checked: int("hearings_checked")?,
+        hearings_updated: int("hearings_updated")?,
+        hearings_added: int("hearings_added")?,
+        committees_updated: int("committees_updated")?,
+        witnesses_updated: int("witnesses_updated")?,
+        api_requests: int("api_requests")?,
+        errors: errors?,
+        success,
+        trigger_source: face.0.getattr("trigger_source")?.str()?.to_string(),
+        schedule_id: face.0.getattr("schedule_id")?.extract().unwrap_or(None),
+    })
+}

@@ -1,0 +1,80 @@
+//! What a run knows of itself between the seams.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::api::Wanted;
+use crate::domain::{Committee, Notice};
+use crate::store::{BatchFigures, BatchId, Deferred, DeferKind, RunId, Soundness, Written};
+
+/// An event that did not make it in, and why.
+#[derive(Debug, Clone)]
+pub struct Failed {
+    pub event_id: String,
+    pub chamber: Option<String>,
+    pub kind: DeferKind,
+    pub reason: String,
+}
+
+/// Counters of the batch (or pass) that is being applied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pending {
+    pub updated: usize,
+    pub added: usize,
+    pub witnesses: usize,
+    pub committees: usize,
+}
+
+#[derive(Default)]
+pub struct State {
+    /// Committees that the database lacks, resolved at the API: code -> chain, parent first.
+    pub resolved: HashMap<String, Vec<Committee>>,
+    /// Codes that were looked up, found or not.
+    pub looked_up: HashSet<String>,
+    /// Mapped values that were named already.
+    pub notices: HashSet<Notice>,
+    pub run: Option<RunId>,
+    /// The list's first page is in hand: from here on the file may be written.
+    pub listed: bool,
+    /// Windows of a full run still to come.
+    pub windows: VecDeque<Vec<Wanted>>,
+    /// Events that this run asked for, and deferred ones as they were before it.
+    pub waiting: HashMap<String, Deferred>,
+    pub held: HashSet<String>,
+    pub failed: Vec<Failed>,
+    /// Events whose `updateDate` alone moved: event id -> stored form.
+    pub dates: Vec<(String, String)>,
+    /// Events written by this run, with everything that belongs to them.
+    pub written: HashSet<String>,
+    pub figures: Vec<BatchFigures>,
+    pub batches: Vec<BatchId>,
+    pub batches_so_far: usize,
+    pub before: Option<Soundness>,
+    pub pending: Pending,
+    /// What the native writer made of the last record; `None` when an override did not call it.
+    pub last: Option<Written>,
+    /// The default `_process_batch` ran for the current batch.
+    pub processed: bool,
+    pub commit_ms: f64,
+    /// Requests counted before this run (the client outlives runs).
+    pub requests_before: Option<u64>,
+}
+
+impl State {
+    /// Forgets the last run; what was learned about committees stays.
+    pub fn begin_run(&mut self) {
+        let resolved = std::mem::take(&mut self.resolved);
+        *self = Self { resolved, ..Self::default() };
+    }
+
+    pub fn fail(&mut self, event_id: &str, chamber: Option<&str>, kind: DeferKind, reason: &str) {
+        let known = self.failed.iter().any(|f| f.event_id == event_id);
+        if !known && !event_id.is_empty() {
+            self.failed.push(Failed {
+                event_id: event_id.to_owned(),
+                chamber: chamber.map(str::to_owned),
+                kind,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `_rollback_checkpoint` and `_rollback_database`.
+
+use std::collections::HashSet;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PySet};
+use tracing::{error, info, warn};
+
+use super::Engine;
+use super::face::Face;
+use crate::python::convert::to_sql;
+use crate::store::{HandMade, Store, StoreResult, UndoPolicy, UndoReport};
+
+/// What a checkpoint says, as far as its journal does not already know it.
+struct Told {
+    journal: Vec<i64>,
+    by_hand: HandMade,
+    /// Ids that the native writer tracked: the journal, or the transaction that never was, covers them.
+    native_events: HashSet<String>,
+    native_witnesses: HashSet<i64>,
+    native_documents: HashSet<i64>,
+}
+
+fn ids(checkpoint: &Bound<'_, PyAny>, list: &str) -> PyResult<Vec<String>> {
+    let ids = checkpoint.getattr(list)?;
+    ids.try_iter()?.map(|id| Ok(id?.str()?.to_string())).collect()
+}
+
+fn numbers(checkpoint: &Bound<'_, PyAny>, list: &str) -> PyResult<Vec<i64>> {
+    let ids = checkpoint.getattr(list)?;
+    ids.try_iter()?.map(|id| id?.extract()).collect()
+}
+
+fn told(checkpoint: &Bound<'_, PyAny>) -> PyResult<Told> {
+    // A checkpoint of the caller's own class knows nothing of a journal.
+    let journal = checkpoint.getattr("journal_batches").and_then(|j| j.extract());
+    let mut originals = Vec::new();
+    let data = checkpoint.getattr("original_hearing_data")?;
+    for (event_id, columns) in data.cast::<PyDict>()?.iter() {
+        let mut values = Vec::new();
+        for (column, value) in columns.cast::<PyDict>()?.iter() {
+            values.push((column.extract::<String>()?, to_sql(&value)?));
+        }
+        originals.push((event_id.str()?.to_string(), values));
+    }
+    let mut told = Told {
+        journal: journal.unwrap_or_default(),
+        by_hand: HandMade {
+            originals,
+            updated: ids(checkpoint, "hearings_to_update")?,
+            added: ids(checkpoint, "hearings_to_add")?,
+            witnesses_added: numbers(checkpoint, "witnesses_to_add")?,
+            documents_added: numbers(checkpoint, "documents_to_add")?,
+        },
+        native_events: HashSet::new(),
+        native_witnesses: HashSet::new(),
+        native_documents: HashSet::new(),
+    };
+    if let Ok(tracked) = checkpoint.getattr("tracked_natively")
+        && let Ok(tracked) = tracked.cast::<PySet>()
+    {
+        for entry in tracked.iter() {
+            let kind: String = entry.get_item(0)?.extract()?;
+            match kind.as_str() {
+                "hearing" => drop(told.native_events.insert(entry.get_item(1)?.extract()?)),
+                "witness" => drop(told.native_witnesses.insert(entry.get_item(1)?.extract()?)),
+                _ => drop(told.native_documents.insert(entry.get_item(1)?.extract()?)),
+            }
+        }
+    }
+    Ok(told)
+}
+
+/// Undoes the journal's part exactly, then what was tracked by hand beyond it.
+fn undo(store: &mut dyn Store, mut told: Told) -> StoreResult<UndoReport> {
+    let mut report = UndoReport { undone: true, ..UndoReport::default() };
+    let mut touched = HandMade::default();
+    if !told.journal.is_empty() {
+        touched = store.touched(&told.journal)?;
+        report = store.undo(&told.journal, UndoPolicy::AllOrNothing)?;
+        if !report.undone {
+            return Ok(report);
+        }
+    }
+    let known: HashSet<&String> =
+        touched.added.iter().chain(&touched.updated).chain(&told.native_events).collect();
+    let mine = &mut told.by_hand;
+    mine.originals.retain(|(event_id, _)| !known.contains(event_id));
+    mine.updated.retain(|event_id| !known.contains(event_id));
+    mine.added.retain(|event_id| !known.contains(event_id));
+    mine.witnesses_added.retain(|id| {
+        !touched.witnesses_added.contains(id) && !told.native_witnesses.contains(id)
+    });
+    mine.documents_added.retain(|id| {
+        !touched.documents_added.contains(id) && !told.native_documents.contains(id)
+    });
+    if *mine == HandMade::default() {
+        return Ok(report);
+    }
+    let by_hand = store.undo_by_hand(mine)?;
+    report.undone = by_hand.undone;
+    report.rows_restored += by_hand.rows_restored;
+    report.conflicts.extend(by_hand.conflicts);
+    report.kept.extend(by_hand.kept);
+    report.warnings.extend(by_hand.warnings);
+    Ok(report)
+}
+
+fn log(report: &UndoReport) {
+    for kept in &report.kept {
+        warn!(target: "updaters.daily_updater", "rollback: stays: {kept}");
+    }
+    for warning in &report.warnings {
+        warn!(target: "updaters.daily_updater", "rollback: {warning}");
+    }
+    for conflict in &report.conflicts {
+        error!(target: "updaters.daily_updater", "rollback: {conflict}");
+    }
+}
+
+impl Engine {
+    /// False: it could not be undone, and nothing was.
+    pub(super) fn rollback_checkpoint(
+        &self,
+        face: &Face<'_>,
+        checkpoint: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let py = face.py();
+        let told = match told(checkpoint) {
+            Ok(told) => told,
+            Err(err) => {
+                error!(target: "updaters.daily_updater", "rollback: the checkpoint cannot be read: {err}");
+                crate::python::logs::drain(py)?;
+                return Ok(false);
+            }
+        };
+        if told.journal.is_empty() && only_native(&told) {
+            return Ok(true);
+        }
+        let handle = face.handle()?;
+        let watch = self.watch_with(face, None);
+        let undone = watch.quietly(py, |patience| handle.with(patience, |store| undo(store, told)));
+        let result = match undone {
+            Ok(report) => {
+                log(&report);
+                self.forget_undone(&report);
+                Ok(report.undone)
+            }
+            Err(err) => match watch.take_raised() {
+                Some(raised) => Err(raised),
+                None => {
+                    error!(target: "updaters.daily_updater", "rollback: {err}");
+                    Ok(false)
+                }
+            },
+        };
+        crate::python::logs::drain(py)?;
+        result
+    }
+
+    fn forget_undone(&self, report: &UndoReport) {
+        let mut state = self.state();
+        if report.undone {
+            state.batches.retain(|batch| !report.batches.contains(batch));
+        }
+    }
+
+    /// Undoes every batch of this run, by journal.
+    pub(super) fn rollback_database(&self, face: &Face<'_>) -> PyResult<bool> {
+        let py = face.py();
+        let batches = self.state().batches.clone();
+        if batches.is_empty() {
+            info!(target: "updaters.daily_updater", "Nothing of this run to roll back");
+            crate::python::logs::drain(py)?;
+            return Ok(true);
+        }
+        let handle = face.handle()?;
+        let report = self.watch_with(face, None).store(py, |patience| {
+            handle.with(patience, |store| {
+                let report = store.undo(&batches, UndoPolicy::AllOrNothing)?;
+                // Rows that another program changed meanwhile are its own; the rest still goes.
+                if report.undone { Ok(report) } else { store.undo(&batches, UndoPolicy::Force) }
+            })
+        })?;
+        log(&report);
+        if report.undone {
+            info!(target: "updaters.daily_updater", "Rolled back {} batches of this run", batches.len());
+            let mut state = self.state();
+            state.batches.clear();
+            state.written.clear();
+            for figures in &mut state.figures {
+                if figures.outcome == "applied" || figures.outcome == "salvaged" {
+                    figures.outcome = "undone".into();
+                }
+            }
+        }
+        crate::python::logs::drain(py)?;
+        Ok(report.undone)
+    }
+}
+
+fn only_native(told: &Told) -> bool {
+    let hand = &told.by_hand;
+    hand.originals.iter().all(|(event_id, _)| told.native_events.contains(event_id))
+        && hand.updated.iter().chain(&hand.added).all(|id| told.native_events.contains(id))
+        && hand.witnesses_added.iter().all(|id| told.native_witnesses.contains(id))
+        && hand.documents_added.iter().all(|id| told.native_documents.contains(id))
+}
