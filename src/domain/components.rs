@@ -13,8 +13,13 @@ pub enum Component {
 }
 
 impl Component {
-    pub const ALL: [Self; 5] =
-        [Self::Hearings, Self::Witnesses, Self::Committees, Self::Documents, Self::Bills];
+    pub const ALL: [Self; 5] = [
+        Self::Hearings,
+        Self::Witnesses,
+        Self::Committees,
+        Self::Documents,
+        Self::Bills,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -29,9 +34,7 @@ impl Component {
 
 /// A component name that does not exist.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "unknown component '{0}': choose from hearings, witnesses, committees, documents, bills"
-)]
+#[error("unknown component '{0}': choose from hearings, witnesses, committees, documents, bills")]
 pub struct UnknownComponent(pub String);
 
 /// The enabled components; hearings is always in.
@@ -46,14 +49,24 @@ pub struct Components {
 
 impl Default for Components {
     fn default() -> Self {
-        Self { witnesses: true, committees: true, documents: false, bills: false }
+        Self {
+            witnesses: true,
+            committees: true,
+            documents: false,
+            bills: false,
+        }
     }
 }
 
 impl Components {
     /// Exactly the named components, plus hearings.
     pub fn from_names<S: AsRef<str>>(names: &[S]) -> Result<Self, UnknownComponent> {
-        let mut set = Self { witnesses: false, committees: false, documents: false, bills: false };
+        let mut set = Self {
+            witnesses: false,
+            committees: false,
+            documents: false,
+            bills: false,
+        };
         for name in names {
             let name = name.as_ref().trim();
             match Component::ALL.into_iter().find(|c| c.name() == name) {

@@ -42,15 +42,26 @@ pub struct Transcript {
 
 /// The slot of a document's address, where its file name has one.
 pub fn slot_of(url: &str) -> Option<Slot> {
-    let path = url.split(['?', '#']).next()?;
-    let file = path.rsplit('/').next()?;
+    let end = url
+        .bytes()
+        .position(|byte| matches!(byte, b'?' | b'#'))
+        .unwrap_or(url.len());
+    let file = url.get(..end)?.rsplit('/').next()?;
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let parts: Vec<&str> = stem.split('-').collect();
-    let after = parts.get(4..)?;
+    let after = stem.splitn(5, '-').nth(4)?;
     // A hyphenated surname takes more than one part: all of them up to the date.
-    let is_date = |part: &&str| part.len() == 8 && part.bytes().all(|b| b.is_ascii_digit());
-    let length = after.iter().position(is_date).unwrap_or(1);
-    let name = after.get(..length)?.join("-");
+    let is_date = |part: &str| part.len() == 8 && part.bytes().all(|b| b.is_ascii_digit());
+    let mut end = 0;
+    let dated = after.split('-').any(|part| {
+        let found = is_date(part);
+        end += if found { 0 } else { part.len() + 1 };
+        found
+    });
+    let name = if dated {
+        after.get(..end.checked_sub(1)?)?
+    } else {
+        after.split('-').next()?
+    };
     let initial = name.chars().next_back().filter(|c| c.is_uppercase())?;
     let last_name = name.strip_suffix(initial)?;
     let named = last_name.chars().any(char::is_alphabetic);
@@ -202,5 +213,16 @@ mod tests {
             matched("SmithJ", &["Ann Roe", "John Smith", "Dr. John Smith"]),
             Some("John Smith")
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_address_is_read_without_panic(url: String, name in "([-A-Za-zé0-9./?#]{0,12}-){0,7}[A-Za-zÉ]{0,9}") {
+            let _ = slot_of(&url);
+            if let Some(slot) = slot_of(&name) {
+                proptest::prop_assert!(slot.initial.is_uppercase());
+                let _ = match_slot(&slot, &[&url, &name]);
+            }
+        }
     }
 }

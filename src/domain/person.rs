@@ -1,7 +1,7 @@
 //! Witnesses, and when two spellings are one person.
 
-use super::text::folded_words;
-use super::titles::{courtesy_words, is_suffix, is_suffix_after_comma, rank_words};
+use super::text::{folded, folded_words};
+use super::titles::{COURTESY, courtesy_words, is_suffix, is_suffix_after_comma, rank_words};
 
 /// A witness as a meeting names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +33,9 @@ pub fn organization_key(organization: Option<&str>) -> String {
         return String::new();
     };
     if organization.contains('&') {
-        return folded_words(&organization.replace('&', " and ")).join(" ");
+        return folded(&organization.replace('&', " and "));
     }
-    folded_words(organization).join(" ")
+    folded(organization)
 }
 
 /// First and last name, as existing databases split them (at the first space).
@@ -63,16 +63,24 @@ pub(super) fn without_courtesy(name: &str) -> &str {
 fn split_courtesy(name: &str) -> Option<(&str, &str)> {
     let (first, after) = name.split_once(char::is_whitespace)?;
     let after = after.trim_start();
-    let mut words = folded_words(first);
-    if words.len() != 1 {
-        return None;
-    }
     if first.eq_ignore_ascii_case("the") {
         let (second, after) = after.split_once(char::is_whitespace)?;
-        words.extend(folded_words(second));
-        return (courtesy_words(&words) == 2).then(|| (first, after.trim_start()));
+        let honorable = ["honorable", "honourable", "hon"]
+            .into_iter()
+            .any(|t| is_title(second, t));
+        return honorable.then(|| (first, after.trim_start()));
     }
-    (courtesy_words(&words) == 1).then_some((first, after))
+    COURTESY
+        .into_iter()
+        .any(|title| is_title(first, title))
+        .then_some((first, after))
+}
+
+/// With or without a full stop, in any case.
+fn is_title(word: &str, title: &str) -> bool {
+    word.strip_suffix('.')
+        .unwrap_or(word)
+        .eq_ignore_ascii_case(title)
 }
 
 /// The words of the name proper, folded; empty only where the text has no letter and no digit.

@@ -45,7 +45,15 @@ pub(super) struct Object<'a> {
 impl<'a> Object<'a> {
     /// The value of a field; null counts as absent.
     pub fn get(&self, key: &str) -> Option<&'a Value> {
-        self.map.get(key).filter(|value| !value.is_null())
+        // Most objects have a handful of fields: looking at each is quicker than hashing the name.
+        let value = if self.map.len() <= 8 {
+            self.map
+                .iter()
+                .find_map(|(name, value)| (name == key).then_some(value))
+        } else {
+            self.map.get(key)
+        };
+        value.filter(|value| !value.is_null())
     }
 }
 

@@ -13,14 +13,11 @@ use super::{
     one_line, organization_key, split_name,
 };
 
-/// Keeps the first of those that share a key. The lists are short, so a scan it is.
-fn folded<T, K: PartialEq>(items: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
-    let mut seen: Vec<K> = Vec::with_capacity(items.len());
-    let mut kept = Vec::with_capacity(items.len());
+/// Keeps the first of those that are the same. The lists are short, so a scan it is.
+fn first_of_each<T>(items: Vec<T>, same: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::with_capacity(items.len());
     for item in items {
-        let key = key(&item);
-        if !seen.contains(&key) {
-            seen.push(key);
+        if !kept.iter().any(|other| same(other, &item)) {
             kept.push(item);
         }
     }
@@ -38,7 +35,7 @@ pub(super) fn read_committees(reader: &mut Reader, meeting: Object<'_>) -> Vec<C
         }
         committee
     });
-    folded(committees, |committee| committee.system_code.clone())
+    first_of_each(committees, |a, b| a.system_code == b.system_code)
 }
 
 pub(super) fn read_witnesses(reader: &mut Reader, meeting: Object<'_>) -> Vec<Witness> {
@@ -60,12 +57,16 @@ pub(super) fn read_witnesses(reader: &mut Reader, meeting: Object<'_>) -> Vec<Wi
     if witnesses.len() < 2 {
         return witnesses;
     }
-    folded(witnesses, |witness| {
-        (
-            name_key(&witness.full_name),
-            organization_key(witness.organization.as_deref()),
-        )
-    })
+    // The names are compared only within one organization.
+    let keyed = witnesses
+        .into_iter()
+        .map(|witness| (organization_key(witness.organization.as_deref()), witness))
+        .collect();
+    let same_name = |a: &Witness, b: &Witness| name_key(&a.full_name) == name_key(&b.full_name);
+    first_of_each(keyed, |a, b| a.0 == b.0 && same_name(&a.1, &b.1))
+        .into_iter()
+        .map(|(_, witness)| witness)
+        .collect()
 }
 
 pub(super) fn read_witness_documents(
@@ -84,8 +85,8 @@ pub(super) fn read_witness_documents(
             slot,
         })
     });
-    folded(documents, |document| {
-        (document.document_type, document.url.clone())
+    first_of_each(documents, |a, b| {
+        a.document_type == b.document_type && a.url == b.url
     })
 }
 
@@ -128,12 +129,10 @@ pub(super) fn read_meeting_documents(
             url,
         })
     });
-    folded(documents, |document| match &document.url {
-        Some(url) => (Some(url.clone()), None),
-        None => (
-            None,
-            Some((document.document_type.clone(), document.name.clone())),
-        ),
+    first_of_each(documents, |a, b| match (&a.url, &b.url) {
+        (Some(a), Some(b)) => a == b,
+        (None, None) => a.document_type == b.document_type && a.name == b.name,
+        _ => false,
     })
 }
 
@@ -146,7 +145,7 @@ pub(super) fn read_transcripts(reader: &mut Reader, meeting: Object<'_>) -> Vec<
             url,
         })
     });
-    folded(transcripts, |transcript| transcript.jacket_number.clone())
+    first_of_each(transcripts, |a, b| a.jacket_number == b.jacket_number)
 }
 
 /// Five digits, zero-filled.
@@ -205,7 +204,9 @@ pub(super) fn read_bills(
             url,
         })
     });
-    folded(bills, |bill| (bill.congress, bill.bill_type, bill.number))
+    first_of_each(bills, |a, b| {
+        (a.congress, a.bill_type, a.number) == (b.congress, b.bill_type, b.number)
+    })
 }
 
 fn known_bill_type(told: &str) -> Option<&'static str> {

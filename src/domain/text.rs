@@ -5,6 +5,9 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 /// One line of clean text: runs of white space become one space, invisible characters go, nothing else
 /// is lost; `None` for nothing.
 pub fn one_line(text: &str) -> Option<String> {
+    if is_one_line(text) {
+        return Some(text.to_owned());
+    }
     let mut line = String::with_capacity(text.len());
     let mut gap = false;
     for c in text.chars() {
@@ -21,6 +24,17 @@ pub fn one_line(text: &str) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
+/// Whether there is plainly nothing to clean, as in most text: printable ASCII with single spaces inside.
+fn is_one_line(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // Without an early exit the pass takes many bytes at a time.
+    let printable = bytes
+        .iter()
+        .fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
+    let inside = bytes.first().is_some_and(|byte| *byte != b' ') && bytes.last() != Some(&b' ');
+    printable && inside && !text.contains("  ")
+}
+
 /// Control characters, zero-width characters, and marks that only steer the direction of writing.
 fn is_invisible(c: char) -> bool {
     c.is_control()
@@ -29,30 +43,62 @@ fn is_invisible(c: char) -> bool {
             | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The words of a text without case, accents and punctuation. Full stops and apostrophes join what they
-/// stand between (`U.S.` is `us`, `O'Brien` is `obrien`); every other mark parts it.
-pub(super) fn folded_words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut take = |c: char| {
-        if c.is_alphanumeric() {
-            push_folded(&mut word, c);
-        } else if parts(c) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
-        }
-    };
+/// The words of a text without case, accents and punctuation, with single spaces between. Full stops and
+/// apostrophes join what they stand between (`U.S.` is `us`, `O'Brien` is `obrien`); every other mark
+/// parts it.
+pub(super) fn folded(text: &str) -> String {
     if text.is_ascii() {
-        text.chars().for_each(&mut take);
+        fold_ascii(text)
     } else {
-        text.nfkd().for_each(&mut take);
+        fold(text.nfkd(), text.len())
     }
-    take(' ');
-    words
+}
+
+fn fold(characters: impl Iterator<Item = char>, length: usize) -> String {
+    let mut line = String::with_capacity(length);
+    let mut gap = false;
+    for c in characters {
+        if c.is_alphanumeric() {
+            if gap && !line.is_empty() {
+                line.push(' ');
+            }
+            gap = false;
+            push_folded(&mut line, c);
+        } else if parts(c) {
+            gap = true;
+        }
+    }
+    line
+}
+
+/// The same for most text, which needs no tables.
+fn fold_ascii(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut gap = false;
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            if gap && !line.is_empty() {
+                line.push(' ');
+            }
+            gap = false;
+            line.push(char::from(byte.to_ascii_lowercase()));
+        } else if parts(char::from(byte)) {
+            gap = true;
+        }
+    }
+    line
+}
+
+pub(super) fn folded_words(text: &str) -> Vec<String> {
+    folded(text)
+        .split_ascii_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The letters of a text, folded: what compound surnames are compared by.
 pub(super) fn folded_letters(text: &str) -> String {
-    let mut letters = folded_words(text).concat();
+    let mut letters = folded(text);
     letters.retain(char::is_alphabetic);
     letters
 }
@@ -126,6 +172,11 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn the_short_way_for_ascii_folds_as_the_long_one(text in "[\\x00-\\x7f]{0,60}") {
+            proptest::prop_assert_eq!(fold_ascii(&text), fold(text.nfkd(), text.len()));
+        }
+
         #[test]
         fn cleaning_twice_is_cleaning_once(text: String) {
             let once = one_line(&text);

@@ -1,16 +1,29 @@
 //! The words around a name that are not the name: courtesy titles, ranks, offices, suffixes.
 //! All of them folded (`text::folded_words`).
 
+/// Titles of courtesy: the stored name goes without them.
+pub(super) const COURTESY: [&str; 12] = [
+    "honorable",
+    "honourable",
+    "hon",
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "mx",
+    "dr",
+    "doctor",
+    "prof",
+    "professor",
+];
+
 /// How many words of courtesy title a name begins with.
 pub(super) fn courtesy_words(words: &[String]) -> usize {
-    match words.first().map(String::as_str) {
-        Some("the") if matches!(word(words, 1), "honorable" | "honourable" | "hon") => 2,
-        Some(
-            "honorable" | "honourable" | "hon" | "mr" | "mrs" | "ms" | "miss" | "mx" | "dr"
-            | "doctor" | "prof" | "professor",
-        ) => 1,
-        _ => 0,
+    let first = word(words, 0);
+    if first == "the" && matches!(word(words, 1), "honorable" | "honourable" | "hon") {
+        return 2;
     }
+    usize::from(COURTESY.contains(&first))
 }
 
 /// How many words of rank, office or clerical title a name begins with ("rear admiral lower half").
