@@ -34,7 +34,15 @@ mod witness_kind;
 mod witnesses;
 
 #[cfg(test)]
+mod hearings_tests;
+#[cfg(test)]
+mod ledger_tests;
+#[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 pub(in crate::store) mod testing;
+#[cfg(test)]
+mod undo_tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

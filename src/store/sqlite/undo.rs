@@ -35,7 +35,13 @@ pub(super) fn undo(
         let entries = entries(db, &wanted)?;
         let catalog = Catalog::read(db)?;
         report.events = events_of(db, &entries)?;
-        let mut work = Work { db, catalog: &catalog, left: HashSet::new(), pending: Vec::new() };
+        let mut work = Work {
+            db,
+            catalog: &catalog,
+            left: HashSet::new(),
+            new: HashSet::new(),
+            pending: Vec::new(),
+        };
         work.find_conflicts(&entries, &wanted, &mut report)?;
         if policy == UndoPolicy::AllOrNothing && !report.conflicts.is_empty() {
             return Ok(report);
@@ -120,6 +126,8 @@ struct Work<'a> {
     catalog: &'a Catalog,
     /// Keys of rows that stay as they are.
     left: HashSet<String>,
+    /// Keys of rows that were not there before these batches.
+    new: HashSet<String>,
     /// Added rows that something referred to when their turn came.
     pending: Vec<(&'a Table, RowKey, Image)>,
 }
@@ -158,6 +166,9 @@ impl<'a> Work<'a> {
                 }
                 let holds = (!is_before).then_some(image);
                 if expected.insert(id.clone(), (table, key, holds, entry.id)).is_none() {
+                    if !is_before {
+                        self.new.insert(id.clone());
+                    }
                     order.push(id);
                 }
             }
@@ -238,6 +249,9 @@ impl<'a> Work<'a> {
 
     fn step(&mut self, table: &'a Table, entry: &Entry, is: Option<&RowKey>) -> StoreResult<()> {
         match (entry.op, &entry.before, &entry.after, is) {
+            // A REPLACE: its deletion, the next entry on this way, is where the row changes back. (Gone
+            // in between, it would take along what refers to it.)
+            (Op::Insert, _, _, Some(key)) if !self.new.contains(&key.id) => Ok(()),
             (Op::Insert, _, Some(after), Some(key)) => {
                 if dependants(self.db, self.catalog, table, after)?.is_empty() {
                     delete(self.db, table, key)
@@ -249,7 +263,16 @@ impl<'a> Work<'a> {
             (Op::Update, Some(before), Some(after), Some(key)) => {
                 update(self.db, table, key, before, after)
             }
-            (Op::Delete, Some(before), ..) => insert(self.db, table, before),
+            (Op::Delete, Some(before), ..) => {
+                let now = match RowKey::of(table, before) {
+                    Some(key) => current(self.db, table, &key)?.map(|now| (key, now)),
+                    None => None,
+                };
+                match now {
+                    Some((key, now)) => update(self.db, table, &key, before, &now),
+                    None => insert(self.db, table, before),
+                }
+            }
             _ => Ok(()),
         }
     }
@@ -310,7 +333,8 @@ fn update(
     let mut sets: Vec<String> = Vec::new();
     let mut values: Vec<&Cell> = Vec::new();
     for (name, was) in &before.0 {
-        let same = after.get(name).is_some_and(|is| is.same(was));
+        let same = name == ROWID && after.get(name).is_none()
+            || after.get(name).is_some_and(|is| is.same(was));
         if !same && name == ROWID {
             sets.push(format!("{} = ?", table.rowid.unwrap_or("rowid")));
             values.push(was);
