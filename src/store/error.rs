@@ -15,6 +15,8 @@ pub enum StoreError {
     Corrupt { path: PathBuf, detail: String },
     #[error("{path}: not a hearings database: table{} {} missing", if .tables.len() == 1 { "" } else { "s" }, .tables.join(", "))]
     WrongTables { path: PathBuf, tables: Vec<String> },
+    #[error("{path}: cannot be used as a backup: {detail}; the database was left as it was")]
+    BadBackup { path: PathBuf, detail: String },
     #[error("{path}: cannot be written ({detail}); check the permissions of the file and its folder")]
     ReadOnly { path: PathBuf, detail: String },
     #[error("{path}: {detail}")]

@@ -108,7 +108,11 @@ impl Handle {
         let started = Instant::now();
         let mut taken = loop {
             let mut taken = self.take(patience)?;
-            match taken.ready(self.inner.access) {
+            // A look at the file shows whether another program has it locked just now.
+            match taken
+                .ready(self.inner.access)
+                .and_then(|store| store.schema_version())
+            {
                 Ok(_) => break taken,
                 Err(StoreError::Busy { .. }) => {
                     drop(taken);

@@ -297,6 +297,30 @@ fn begin_waits_for_another_programs_lock_asking_meanwhile() {
     handle.roll_back();
 }
 
+#[test]
+fn a_read_waits_for_another_programs_commit_asking_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = filled(dir.path());
+    let handle = open(&path, Access::ReadOnly).unwrap();
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let outsider = std::cell::RefCell::new(Some(conn));
+    let asked = AtomicUsize::new(0);
+    let interrupted = || {
+        if asked.fetch_add(1, Ordering::SeqCst) == 1 {
+            outsider.borrow_mut().take();
+        }
+        false
+    };
+    let count = |patience: &Patience<'_>| handle.with(patience, |store| store.table_counts());
+    assert!(matches!(count(&hurried()), Err(StoreError::Busy { .. })));
+    count(&Patience {
+        limit: Duration::from_secs(20),
+        interrupted: &interrupted,
+    })
+    .unwrap();
+}
+
 /// A connection of its own, as another program has it (locks belong to the open file).
 fn outside_transaction(path: &Path) -> rusqlite::Connection {
     let conn = rusqlite::Connection::open(path).unwrap();

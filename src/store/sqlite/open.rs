@@ -159,7 +159,7 @@ impl SqliteStore {
     }
 
     /// Changes with every change of the schema, by whomever.
-    pub(super) fn schema_version(&self) -> StoreResult<i64> {
+    pub(in crate::store) fn schema_version(&self) -> StoreResult<i64> {
         self.conn
             .prepare_cached("PRAGMA schema_version")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))

@@ -40,32 +40,34 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
     let folder = folder_of(&database);
     let fresh = beside(&database, &format!(".restore-{}", std::process::id()));
     let fails = |error: io::Error| io_error(&database, &error);
-    let outcome = copy_checked(&backup, &fresh).and_then(|hearings| {
-        let patience = Patience {
-            limit: Duration::from_secs(5),
-            interrupted: &|| false,
-        };
-        let_go(&database, &patience)?;
-        let replaced = database.exists();
-        // First the left-overs: beside the new file they would be taken for its own.
-        let mut removed = Vec::new();
-        for suffix in ["-wal", "-shm", "-journal"] {
-            let path = beside(&database, suffix);
-            match std::fs::remove_file(&path) {
-                Ok(()) => removed.push(path),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(fails(error)),
+    let outcome = copy_checked(&backup, &fresh)
+        .map_err(|error| not_usable(&backup, error))
+        .and_then(|hearings| {
+            let patience = Patience {
+                limit: Duration::from_secs(5),
+                interrupted: &|| false,
+            };
+            let_go(&database, &patience)?;
+            let replaced = database.exists();
+            // First the left-overs: beside the new file they would be taken for its own.
+            let mut removed = Vec::new();
+            for suffix in ["-wal", "-shm", "-journal"] {
+                let path = beside(&database, suffix);
+                match std::fs::remove_file(&path) {
+                    Ok(()) => removed.push(path),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(fails(error)),
+                }
             }
-        }
-        std::fs::rename(&fresh, &database).map_err(fails)?;
-        sync_folder(&folder).map_err(fails)?;
-        Ok(RestoreReport {
-            backup: backup.clone(),
-            hearings,
-            replaced,
-            removed,
-        })
-    });
+            std::fs::rename(&fresh, &database).map_err(fails)?;
+            sync_folder(&folder).map_err(fails)?;
+            Ok(RestoreReport {
+                backup: backup.clone(),
+                hearings,
+                replaced,
+                removed,
+            })
+        });
     if outcome.is_err() {
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let _ = std::fs::remove_file(beside(&fresh, suffix));
@@ -91,6 +93,24 @@ fn newest(folder: &Path) -> StoreResult<PathBuf> {
         })
 }
 
+/// The words for a database would send people to restore it.
+fn not_usable(backup: &Path, error: StoreError) -> StoreError {
+    let detail = match error {
+        StoreError::Missing { .. } => "no such file".to_owned(),
+        StoreError::Empty { .. } => "it is empty".to_owned(),
+        StoreError::NotADatabase { .. } => "not a SQLite database".to_owned(),
+        StoreError::Corrupt { detail, .. } => format!("it is damaged ({detail})"),
+        StoreError::WrongTables { tables, .. } => {
+            format!("not a hearings database, without {}", tables.join(", "))
+        }
+        other => return other,
+    };
+    StoreError::BadBackup {
+        path: backup.to_path_buf(),
+        detail,
+    }
+}
+
 fn refuse_itself(database: &Path, backup: &Path) -> StoreResult<()> {
     let same = std::fs::canonicalize(backup).ok().is_some_and(|backup| {
         std::fs::canonicalize(database)
@@ -98,9 +118,9 @@ fn refuse_itself(database: &Path, backup: &Path) -> StoreResult<()> {
             .is_some_and(|database| database == backup)
     });
     if same {
-        return Err(StoreError::Io {
+        return Err(StoreError::BadBackup {
             path: backup.to_path_buf(),
-            detail: "this is the database itself, not a backup of it".to_owned(),
+            detail: "it is the database itself".to_owned(),
         });
     }
     Ok(())
@@ -224,30 +244,24 @@ mod tests {
         let Scene { dir, path, backup } = scene();
         let before = std::fs::read(&path).unwrap();
         let bad = dir.path().join("bad.db");
+        let refusal = || match restore(&path, Some(&bad)) {
+            Err(StoreError::BadBackup { detail, .. }) => detail,
+            other => panic!("{other:?}"),
+        };
+        assert!(refusal().contains("no such file"));
+        std::fs::write(&bad, "").unwrap();
+        assert!(refusal().contains("empty"));
         std::fs::write(&bad, "no database at all, only many words".repeat(100)).unwrap();
-        assert!(matches!(
-            restore(&path, Some(&bad)),
-            Err(StoreError::NotADatabase { .. })
-        ));
+        assert!(refusal().contains("not a SQLite database"));
         let whole = std::fs::read(&backup).unwrap();
         std::fs::write(&bad, &whole[..whole.len() / 2]).unwrap();
-        assert!(matches!(
-            restore(&path, Some(&bad)),
-            Err(StoreError::Corrupt { .. })
-        ));
+        assert!(refusal().contains("damaged"));
         std::fs::remove_file(&bad).unwrap();
         Connection::open(&bad)
             .unwrap()
             .execute_batch("CREATE TABLE x (y)")
             .unwrap();
-        assert!(matches!(
-            restore(&path, Some(&bad)),
-            Err(StoreError::WrongTables { .. })
-        ));
-        assert!(matches!(
-            restore(&path, Some(&dir.path().join("none.db"))),
-            Err(StoreError::Missing { .. })
-        ));
+        assert!(refusal().contains("without hearings, committees"));
         assert!(restore(&path, Some(&path)).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), before);
         assert_eq!(
