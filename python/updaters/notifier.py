@@ -6,8 +6,6 @@ import json
 import logging
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -134,19 +132,15 @@ class Notifier:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
             raise ValueError("the webhook's URL must start with http:// or https://")
-        request = urllib.request.Request(
-            url,
-            data=json.dumps(body).encode(),
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": "hearing-updater",
-                **headers,
-            },
-        )
+        # Not before there is something to send: TLS and all that take 5 MB.
+        from updaters.post import post_json
+
         outcome: list[str] = []
         # A thread, as neither looking a name up nor a receiver that dribbles has a limit.
         thread = threading.Thread(
-            target=_deliver, args=(request, outcome), name="notifier", daemon=True
+            target=lambda: outcome.append(post_json(url, body, headers, TIME_LIMIT)),
+            name="notifier",
+            daemon=True,
         )
         thread.start()
         thread.join(TIME_LIMIT)
@@ -160,27 +154,6 @@ class Notifier:
 
     def _clean(self, text: str) -> str:
         return mask(text, secrets_of(self.settings))
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the key to another host."""
-
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-def _deliver(request: urllib.request.Request, outcome: list[str]) -> None:
-    """Send, and put the trouble into `outcome`, or an empty text."""
-    try:
-        opener = urllib.request.build_opener(_NoRedirect)
-        with opener.open(request, timeout=TIME_LIMIT):
-            outcome.append("")
-    except urllib.error.HTTPError as exc:
-        outcome.append(f"answered {exc.code}")
-    except urllib.error.URLError as exc:
-        outcome.append(str(exc.reason))
-    except Exception as exc:
-        outcome.append(f"{type(exc).__name__}: {exc}")
 
 
 def get_notifier(settings: Any) -> Any:
