@@ -156,11 +156,10 @@ def _list_runs(args: argparse.Namespace) -> int:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from updaters._native import RunLock, restore_database
+    from updaters._native import restore_database
 
     path = common.settings_for(args).database_path
-    with RunLock(path, "restore"):
-        outcome = restore_database(path, args.backup)
+    outcome = restore_database(path, args.backup)
     print(f"Restored {path} from {outcome['backup']}: {outcome['hearings']} hearings")
     return 0
 
