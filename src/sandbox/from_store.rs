@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::SandboxError;
-use super::world::{Committee, PUBLIC, meeting_url, seconds, written};
+use super::world::{Committee, PUBLIC, seconds, written};
 use crate::store::{
     self, Access, Patience, Row, SqlValue, Store, StoreResult, StoredMeeting, StoredWitnessDocument,
 };
@@ -188,10 +188,6 @@ fn as_shown(
         ("title", value(stored.title.as_ref())),
         ("type", value(stored.hearing_type.as_ref())),
         ("updateDate", stored.update_date.as_deref().map(update_date)),
-        (
-            "url",
-            Some(meeting_url(congress, &path, &stored.event_id).into()),
-        ),
         ("videos", container(videos(stored))),
         ("witnessDocuments", container(witness_documents)),
         ("witnesses", container(witnesses)),

@@ -38,8 +38,10 @@ pub struct Shared {
     pub slow_micros: AtomicU64,
     pub rate_limit: AtomicU64,
     pub api_key: Option<String>,
-    /// Host and port that are ours; anything else is "another host".
+    /// Host and port, as in our address.
     pub home: String,
+    /// The other name of this server, to which the fault `redirect` sends.
+    pub elsewhere: String,
     pub seed: u64,
     pub window: Mutex<Window>,
     /// All requests since the start; the log's numbers start anew when it is cleared.
@@ -119,7 +121,7 @@ pub async fn serve(
     let mut hit = None;
     let refusal = refuse(&shared, request.method(), key, limit, &mut remaining);
     if refusal.is_none() {
-        let home = host.is_empty() || host == shared.home;
+        let home = host != shared.elsewhere;
         hit = shared
             .faults
             .hit(number, &visit.served.path, &route, query.filtered(), home);
@@ -159,7 +161,7 @@ pub async fn serve(
         Some(Kind::Drip) => drip(&reply.body),
         Some(Kind::Oversize) => oversize(),
         Some(Kind::Html) => html(),
-        Some(Kind::Redirect) => redirect(&shared.home, &visit.served.path),
+        Some(Kind::Redirect) => redirect(&shared.elsewhere, &visit.served.path),
         _ => plain(&mut reply, wants_gzip),
     };
     let headers = response.headers_mut();
@@ -344,9 +346,8 @@ fn html() -> Response {
 }
 
 /// To the same server under another name: the log shows who followed, and with what.
-fn redirect(home: &str, target: &str) -> Response {
-    let port = home.rsplit_once(':').map_or("80", |(_, port)| port);
-    let location = format!("http://localhost:{port}{target}");
+fn redirect(elsewhere: &str, target: &str) -> Response {
+    let location = format!("http://{elsewhere}{target}");
     let mut response = bare(StatusCode::FOUND, "text/html; charset=utf-8", Body::empty());
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, location);

@@ -23,6 +23,8 @@ pub struct Running {
     shared: Arc<Shared>,
     url: String,
     port: u16,
+    /// The process it runs in: a forked child has none of its threads.
+    process: u32,
     /// How to end it; `None` once it is stopped.
     life: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
@@ -67,7 +69,17 @@ pub fn start(options: Options) -> Result<Running, SandboxError> {
     let listener = StdListener::bind(address).map_err(|error| unbound(error.to_string()))?;
     listener.set_nonblocking(true).map_err(unstarted)?;
     let port = listener.local_addr().map_err(unstarted)?.port();
-    let home = format!("{host}:{port}");
+    let bare = host.trim_matches(['[', ']']);
+    let home = if bare.contains(':') {
+        format!("[{bare}]:{port}")
+    } else {
+        format!("{bare}:{port}")
+    };
+    let other = if bare == "localhost" {
+        "127.0.0.1"
+    } else {
+        "localhost"
+    };
 
     let shared = Arc::new(Shared {
         world: RwLock::new(world),
@@ -78,6 +90,7 @@ pub fn start(options: Options) -> Result<Running, SandboxError> {
         rate_limit: AtomicU64::new(options.rate_limit),
         api_key: options.api_key,
         home: home.clone(),
+        elsewhere: format!("{other}:{port}"),
         seed: options.seed,
         window: Mutex::new(Window::default()),
         number: AtomicU64::new(0),
@@ -98,6 +111,7 @@ pub fn start(options: Options) -> Result<Running, SandboxError> {
         shared,
         url,
         port,
+        process: std::process::id(),
         life: Mutex::new(Some((stop, thread))),
     })
 }
@@ -142,7 +156,10 @@ impl Running {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some((stop, thread)) = life {
+        if self.process != std::process::id() {
+            // The thread is the parent's: waiting for it here would be for ever.
+            std::mem::forget(life);
+        } else if let Some((stop, thread)) = life {
             let _ = stop.send(());
             let _ = thread.join();
         }

@@ -212,6 +212,23 @@ fn change_alters_so_many_meetings_and_moves_their_update_date() {
 }
 
 #[test]
+fn every_change_is_one_that_the_updater_stores() {
+    let running = sandbox(300);
+    let parsed = |id: &str| crate::domain::parse_meeting(&running.meeting(id).unwrap()).meeting;
+    for seed in 0..4 {
+        let before: Vec<_> = running.event_ids().iter().map(|id| parsed(id)).collect();
+        let changed = running.change(60, seed).unwrap();
+        for mut old in before {
+            let new = parsed(&old.event_id);
+            let moved = old.update_date != new.update_date;
+            assert_eq!(moved, changed.contains(&old.event_id));
+            old.update_date = new.update_date;
+            assert_eq!(old != new, moved, "{}", old.event_id);
+        }
+    }
+}
+
+#[test]
 fn changing_again_moves_the_update_date_again() {
     let running = sandbox(1);
     let id = running.event_ids().remove(0);
