@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
+from typing_extensions import Self
+
 from updaters.values import BatchResult
 
 __version__: str
@@ -13,7 +15,7 @@ class Row:
     """A row that answers to index, to column name and to `dict(row)`, as `sqlite3.Row` does."""
 
     def keys(self) -> list[str]: ...
-    def __getitem__(self, key: int | str | slice) -> Any: ...
+    def __getitem__(self, key: int | str | slice, /) -> Any: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Any]: ...
 
@@ -37,7 +39,9 @@ class Cursor:
 class Connection:
     """The connection inside an open transaction; every row changed through it is journaled."""
 
-    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor: ...
+    def execute(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> Cursor: ...
     def executemany(
         self, sql: str, params: Sequence[Sequence[Any] | Mapping[str, Any]]
     ) -> Cursor: ...
@@ -46,9 +50,7 @@ class Connection:
 class Database:
     """One database file. Opened at the first use; creates nothing."""
 
-    def __init__(
-        self, path: str, *, read_only: bool = False, wait_seconds: float = 30.0
-    ) -> None: ...
+    def __new__(cls, path: str, *, read_only: bool = False, wait_seconds: float = 30.0) -> Self: ...
     @property
     def path(self) -> str: ...
     @property
@@ -58,7 +60,9 @@ class Database:
     def connection(self) -> Connection: ...
     def commit(self) -> int | None: ...
     def rollback(self) -> None: ...
-    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor: ...
+    def execute(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> Cursor: ...
     def close(self) -> None: ...
     def bring_up(self) -> list[str]: ...
     def hearing(self, event_id: str) -> Row | None: ...
@@ -84,14 +88,16 @@ class Database:
     def undo_run(self, run: int, batch: int | None, force: bool) -> dict[str, Any]:
         """Undo a past run or one batch of it (by batch number).
 
-        Returns `undone` (bool), `rows_restored` (int), `conflicts`, `kept`, `warnings` (lists of str),
-        `held` (list of event ids that are held from now on). Nothing is written where `undone` is False.
+        Returns `undone` (bool), `rows_restored` (int), `conflicts`, `kept`, `warnings` (lists of
+        str), `held` (list of event ids that are held from now on). Nothing is written where
+        `undone` is False.
         """
 
     def hold(self, event_id: str) -> None: ...
     def release(self, event_id: str) -> bool: ...
     def history(self, event_id: str) -> list[dict[str, Any]]:
-        """`at` (UTC), `run`, `batch`, `kind`, `table`, `action`, `row`, `field`, `before`, `after`."""
+        """`at` (UTC), `run`, `batch`, `kind`, `table`, `action`, `row`, `field`, and the value
+        `before` and `after`."""
 
     def deferred(self) -> list[dict[str, Any]]:
         """`event_id`, `reason`, `kind`, `tries`, `first_seen`, `last_tried` (UTC), oldest first."""
@@ -106,13 +112,13 @@ class Database:
 class RunLock:
     """One run at a time on one database: taken by `with`, or an error that says who holds it."""
 
-    def __init__(self, path: str, what: str, wait_seconds: float = 0.0) -> None: ...
+    def __new__(cls, path: str, what: str, wait_seconds: float = 0.0) -> Self: ...
     def __enter__(self) -> RunLock: ...
     def __exit__(self, *exc: object) -> None: ...
 
 def init_database(path: str) -> None: ...
 def restore_database(path: str, backup: str | None = None) -> dict[str, Any]:
-    """`backup` (path used), `hearings` (count). The database is untouched when the backup is bad."""
+    """`backup` (path used), `hearings` (count). A bad backup leaves the database untouched."""
 
 def drain_logs() -> None: ...
 def in_thread(callable: Callable[[], Any]) -> Awaitable[Any]:
@@ -122,7 +128,7 @@ def in_thread(callable: Callable[[], Any]) -> Awaitable[Any]:
 class Client:
     """The API client. Built from plain settings; touches nothing until the first request."""
 
-    def __init__(self, settings: dict[str, Any]) -> None: ...
+    def __new__(cls, settings: dict[str, Any]) -> Self: ...
     @property
     def requests(self) -> int: ...
     def get(self, endpoint: str, query: dict[str, Any] | None = None) -> Any: ...
@@ -137,7 +143,7 @@ class Client:
 class Engine:
     """The native defaults of a `DailyUpdater`'s seams, and what a run knows of itself."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     listed: bool
     @property
     def windows_left(self) -> int: ...
@@ -173,8 +179,8 @@ class Engine:
 class Sandbox:
     """A Congress.gov look-alike; `updaters.sandbox.Sandbox` is its public face."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         meetings: int,
         seed: int,
@@ -189,7 +195,7 @@ class Sandbox:
         api_key: str | None,
         spread_days: int,
         now: str | None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def url(self) -> str: ...
     @property

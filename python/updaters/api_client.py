@@ -83,12 +83,12 @@ class ApiClient:
         return self._native
 
     def native_for_fetching(self) -> "_native.Client | None":
-        """The native client, unless `get` was replaced: then a run fetches through the replacement."""
+        """The native client, unless `get` was replaced: then a run fetches through that."""
         replaced = "get" in self.__dict__ or type(self).get is not ApiClient.get
         return None if replaced else self.native
 
     def get(self, endpoint: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """`GET {base}/{endpoint}`, as a dict. `endpoint` is a path such as 'committee-meeting/119'."""
+        """`GET {base}/{endpoint}`, as a dict; `endpoint` is such as 'committee-meeting/119'."""
         answer: dict[str, Any] = self.native.get(endpoint, dict(params or {}))
         return answer
 
@@ -112,8 +112,11 @@ class ApiClient:
         for _ in range(MAX_PAGES):
             page = self.get(endpoint, {**query, "offset": offset})
             items = next(
-                (value for key, value in page.items() if key not in {"pagination", "request"}
-                 and isinstance(value, list)),
+                (
+                    value
+                    for key, value in page.items()
+                    if key not in {"pagination", "request"} and isinstance(value, list)
+                ),
                 [],
             )
             yield from items

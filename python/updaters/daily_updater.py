@@ -6,6 +6,7 @@ method that a test or a subclass can replace, and the native core does the work 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -80,8 +81,9 @@ class DailyUpdater:
     ) -> dict[str, Any]:
         """One update, start to end (contract §1).
 
-        Returns `{'success': True, 'dry_run', 'metrics'}`, or `{'success': False, 'error', 'metrics'}`
-        with `'circuit_breaker_open': True` where that was the cause. A failed update is no exception;
+        Returns `{'success': True, 'dry_run', 'metrics'}`, or `{'success': False, 'error',
+        'metrics'}` with `'circuit_breaker_open': True` where that was the cause. A failed update
+        is no exception;
         KeyboardInterrupt is, after the run was wound down and recorded.
         """
         with Run(self, dry_run, progress_callback) as run:
@@ -112,7 +114,7 @@ class DailyUpdater:
     async def run_daily_update_async(
         self, dry_run: bool = False, progress_callback: ProgressCallback | None = None
     ) -> dict[str, Any]:
-        """The same, awaitable: the run goes on in a thread, the callback is called in the event loop.
+        """The same, awaitable: it runs in a thread, the callback is called in the event loop.
 
         Cancelling the awaiting task winds the run down first: the batch under way is undone, what
         was committed stays, and the run is recorded as failed.
@@ -131,10 +133,8 @@ class DailyUpdater:
             return await asyncio.shield(run)
         except asyncio.CancelledError:
             self._engine.cancel()
-            try:
+            with contextlib.suppress(RunCancelled):
                 await run
-            except RunCancelled:
-                pass
             raise
 
     # --- the seams: fetch and compare ----------------------------------------------------------
@@ -171,7 +171,9 @@ class DailyUpdater:
         """Every change in batches; a batch that fails is undone, the others go on."""
         self._engine.apply_updates_with_batches(self, changes)
 
-    def _divide_into_batches(self, items: list[Any], batch_size: int | None = None) -> list[list[Any]]:
+    def _divide_into_batches(
+        self, items: list[Any], batch_size: int | None = None
+    ) -> list[list[Any]]:
         """Lists of at most `batch_size` items (default: `settings.batch_processing_size`)."""
         size = self.settings.batch_processing_size if batch_size is None else batch_size
         if size < 1:
@@ -189,7 +191,7 @@ class DailyUpdater:
         return self._engine.process_batch(self, batch, batch_number, checkpoint)
 
     def _rollback_checkpoint(self, checkpoint: Checkpoint) -> bool:
-        """Undo what a batch committed, exactly; False where that cannot be done (nothing is, then)."""
+        """Undo what a batch committed, exactly; False where that cannot be, and nothing is done."""
         return self._engine.rollback_checkpoint(self, checkpoint)
 
     def _update_hearing_record(
@@ -213,7 +215,7 @@ class DailyUpdater:
         return self._engine.run_sanity_checks(self)
 
     def _run_post_update_validation(self) -> None:
-        """Sets `metrics.validation_passed`, `.validation_issues` (new ones) and `.validation_warnings`."""
+        """Sets `validation_passed`, `validation_issues` and `validation_warnings` of the metrics."""
         self._engine.run_validation(self)
 
     def _run_historical_validation(self) -> None:

@@ -116,7 +116,7 @@ class Database:
         return self.native.committee(system_code)
 
     def upsert_hearing(self, hearing_data: Mapping[str, Any]) -> int:
-        """Store a hearing, given as a record in the API's shape or by column names; -> `hearing_id`."""
+        """Store a hearing, as a record in the API's shape or by column names; -> `hearing_id`."""
         return self.native.upsert_hearing(_api_shape(hearing_data))
 
     def get_or_create_witness(

@@ -48,5 +48,5 @@ class RateLimitError(ApiError):
     """The hourly request limit is used up."""
 
 
-class RunCancelled(BaseException):  # noqa: N818
+class RunCancelled(BaseException):
     """The awaiting task was cancelled; raised inside the run so that it winds down."""

@@ -194,7 +194,9 @@ class Run:
                 logger.info(line)
         self._tell("validating", "Checking the database", 92.0)
         if metrics.batch_count and not metrics.batches_succeeded:
-            self._failure = f"every batch failed ({metrics.batches_failed} of {metrics.batch_count})"
+            self._failure = (
+                f"every batch failed ({metrics.batches_failed} of {metrics.batch_count})"
+            )
 
     def undo_everything(self) -> None:
         """This run broke something: undo it, by journal."""
@@ -202,9 +204,8 @@ class Run:
         issues = "; ".join(updater.metrics.validation_issues[:3]) or "no reason given"
         logger.error("Post-update validation failed: %s; undoing this run", issues)
         undone = updater._rollback_database()
-        self._failure = (
-            f"post-update validation failed: {issues}; "
-            + ("this run was undone" if undone else "this run could NOT be undone")
+        self._failure = f"post-update validation failed: {issues}; " + (
+            "this run was undone" if undone else "this run could NOT be undone"
         )
         if not undone:
             logger.critical("This run could not be undone; restore %s", updater.backup_path)
