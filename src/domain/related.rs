@@ -85,9 +85,7 @@ pub(super) fn read_witness_documents(
             slot,
         })
     });
-    first_of_each(documents, |a, b| {
-        a.document_type == b.document_type && a.url == b.url
-    })
+    first_of_each(documents, |a, b| a.url == b.url)
 }
 
 /// As `witness_documents.document_type` knows it.

@@ -1,10 +1,10 @@
 //! What of a stored meeting the API tells otherwise. What it leaves out is never a change.
 
 use crate::domain::{
-    BillRef, Components, DateTime, Meeting, MeetingDocument, MeetingStatus, MeetingType,
-    Transcript, Video, Witness, name_key, one_line, organization_key, parse_datetime,
+    BillRef, Components, DateTime, Meeting, MeetingDocument, MeetingStatus, MeetingType, Video,
+    name_key, one_line, organization_key, parse_datetime,
 };
-use crate::store::{StoredBill, StoredDocument, StoredMeeting, StoredTranscript, StoredWitness};
+use crate::store::{StoredBill, StoredDocument, StoredMeeting};
 
 /// One field that differs, as readable text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,24 +63,7 @@ pub fn diff(stored: &StoredMeeting, meeting: &Meeting, components: Components) -
         meeting.jacket_number.as_deref(),
     );
     if components.committees {
-        let before: Vec<_> = stored
-            .committees
-            .iter()
-            .map(|link| link.system_code.to_lowercase())
-            .collect();
-        let after: Vec<_> = meeting
-            .committees
-            .iter()
-            .map(|c| c.system_code.clone())
-            .collect();
-        found.list(
-            "committees",
-            &before,
-            &after,
-            |a, b| a == b,
-            Clone::clone,
-            Clone::clone,
-        );
+        found.committees(stored, meeting);
     }
     if components.witnesses {
         found.witnesses(stored, meeting);
@@ -149,71 +132,48 @@ impl Found {
         }
     }
 
-    /// Two lists are the same where each element of the one has its like in the other, in any order. An
-    /// empty list upstream says nothing.
+    /// Two lists are the same where each element upstream is stored as it is, and nothing is stored that
+    /// upstream does not list, in any order. A second row of what is listed is history, and stays. An empty
+    /// list upstream says nothing.
     fn list<B, A>(
         &mut self,
         field: &'static str,
-        before: &[B],
-        after: &[A],
-        same: impl Fn(&B, &A) -> bool,
-        show_before: impl Fn(&B) -> String,
-        show_after: impl Fn(&A) -> String,
+        before: (&[B], impl Fn(&B) -> String),
+        after: (&[A], impl Fn(&A) -> String),
+        listed: impl Fn(&B, &A) -> bool,
+        alike: impl Fn(&B, &A) -> bool,
     ) {
-        let kept = before.iter().all(|b| after.iter().any(|a| same(b, a)));
-        let known = after.iter().all(|a| before.iter().any(|b| same(b, a)));
-        if after.is_empty() || (kept && known) {
+        let (stored, show_stored) = before;
+        let (upstream, show_upstream) = after;
+        let kept = stored.iter().all(|b| upstream.iter().any(|a| listed(b, a)));
+        let known = upstream
+            .iter()
+            .all(|a| stored.iter().any(|b| listed(b, a) && alike(b, a)));
+        if upstream.is_empty() || (kept && known) {
             return;
         }
-        let before: Vec<String> = before.iter().map(show_before).collect();
-        let after: Vec<String> = after.iter().map(show_after).collect();
+        let before: Vec<String> = stored.iter().map(show_stored).collect();
+        let after: Vec<String> = upstream.iter().map(show_upstream).collect();
         self.push(field, before.join("; "), after.join("; "));
     }
 
-    fn documents(&mut self, stored: &StoredMeeting, meeting: &Meeting) {
+    fn committees(&mut self, stored: &StoredMeeting, meeting: &Meeting) {
         self.list(
-            "meeting_documents",
-            &stored.supporting_documents,
-            &meeting.meeting_documents,
-            same_document,
-            |document| {
-                shown_document(
-                    &document.document_type,
-                    document.title.as_deref(),
-                    document.url.as_deref(),
-                )
+            "committees",
+            (&stored.committees, |link| link.system_code.to_lowercase()),
+            (&meeting.committees, |committee| {
+                committee.system_code.clone()
+            }),
+            |link, committee| {
+                link.system_code
+                    .eq_ignore_ascii_case(&committee.system_code)
             },
-            |document| {
-                shown_document(
-                    &document.document_type,
-                    document.name.as_deref(),
-                    document.url.as_deref(),
-                )
-            },
-        );
-        self.list(
-            "transcripts",
-            &stored.transcripts,
-            &meeting.transcripts,
-            same_transcript,
-            |transcript| transcript.jacket_number.clone().unwrap_or_default(),
-            |transcript| transcript.jacket_number.clone(),
-        );
-    }
-
-    fn bills(&mut self, stored: &StoredMeeting, meeting: &Meeting) {
-        self.list(
-            "bills",
-            &stored.bills,
-            &meeting.bills,
-            same_bill,
-            |bill| format!("{} {} ({})", bill.bill_type, bill.number, bill.congress),
-            |bill| format!("{} {} ({})", bill.bill_type, bill.number, bill.congress),
+            |_, _| true,
         );
     }
 
     fn witnesses(&mut self, stored: &StoredMeeting, meeting: &Meeting) {
-        let key = |name: &str, organization: Option<&str>| {
+        let keys = |name: &str, organization: Option<&str>| {
             (name_key(name), organization_key(organization))
         };
         let before: Vec<_> = stored
@@ -221,7 +181,7 @@ impl Found {
             .iter()
             .map(|witness| {
                 (
-                    key(&witness.full_name, witness.organization.as_deref()),
+                    keys(&witness.full_name, witness.organization.as_deref()),
                     witness,
                 )
             })
@@ -231,29 +191,34 @@ impl Found {
             .iter()
             .map(|witness| {
                 (
-                    key(&witness.full_name, witness.organization.as_deref()),
+                    keys(&witness.full_name, witness.organization.as_deref()),
                     witness,
                 )
             })
             .collect();
         self.list(
             "witnesses",
-            &before,
-            &after,
-            |(before, stored), (after, witness)| before == after && same_position(stored, witness),
-            |(_, witness)| {
+            (&before, |(_, w)| {
                 shown_witness(
-                    &witness.full_name,
-                    witness.position.as_deref(),
-                    witness.organization.as_deref(),
+                    &w.full_name,
+                    w.position.as_deref(),
+                    w.organization.as_deref(),
                 )
+            }),
+            (&after, |(_, w)| {
+                shown_witness(
+                    &w.full_name,
+                    w.position.as_deref(),
+                    w.organization.as_deref(),
+                )
+            }),
+            // Without an organization upstream, the name alone tells among those who appear here.
+            |((name, organization), _), ((upstream_name, upstream_organization), _)| {
+                name == upstream_name
+                    && (upstream_organization.is_empty() || organization == upstream_organization)
             },
-            |(_, witness)| {
-                shown_witness(
-                    &witness.full_name,
-                    witness.position.as_deref(),
-                    witness.organization.as_deref(),
-                )
+            |(_, stored), (_, witness)| {
+                said_nothing_else(stored.position.as_deref(), witness.position.as_deref())
             },
         );
     }
@@ -277,12 +242,68 @@ impl Found {
         let show = |(kind, url): &(&str, &str)| format!("{kind} {url}");
         self.list(
             "witness_documents",
-            &before,
-            &after,
-            |a, b| a == b,
-            show,
-            show,
+            (&before, show),
+            (&after, show),
+            |(_, stored), (_, url)| stored == url,
+            |(stored, _), (kind, _)| stored == kind,
         );
+    }
+
+    fn documents(&mut self, stored: &StoredMeeting, meeting: &Meeting) {
+        self.list(
+            "meeting_documents",
+            (&stored.supporting_documents, |document| {
+                shown_document(
+                    &document.document_type,
+                    document.title.as_deref(),
+                    document.url.as_deref(),
+                )
+            }),
+            (&meeting.meeting_documents, |document| {
+                shown_document(
+                    &document.document_type,
+                    document.name.as_deref(),
+                    document.url.as_deref(),
+                )
+            }),
+            listed_document,
+            alike_document,
+        );
+        self.list(
+            "transcripts",
+            (&stored.transcripts, |transcript| {
+                transcript.jacket_number.clone().unwrap_or_default()
+            }),
+            (&meeting.transcripts, |transcript| {
+                transcript.jacket_number.clone()
+            }),
+            |stored, transcript| {
+                stored.jacket_number.as_deref() == Some(transcript.jacket_number.as_str())
+            },
+            |stored, transcript| {
+                said_nothing_else(stored.url.as_deref(), transcript.url.as_deref())
+            },
+        );
+    }
+
+    /// Links that other tools inferred stand among the stored ones: only what is missing is a change.
+    fn bills(&mut self, stored: &StoredMeeting, meeting: &Meeting) {
+        let is_stored = |bill: &BillRef| stored.bills.iter().any(|stored| same_bill(stored, bill));
+        if meeting.bills.iter().all(is_stored) {
+            return;
+        }
+        let shown =
+            |kind: &str, number: i64, congress: i64| format!("{kind} {number} ({congress})");
+        let before = stored
+            .bills
+            .iter()
+            .map(|b| shown(&b.bill_type, b.number, b.congress));
+        let after = meeting
+            .bills
+            .iter()
+            .map(|b| shown(b.bill_type, b.number, b.congress));
+        let (before, after): (Vec<_>, Vec<_>) = (before.collect(), after.collect());
+        self.push("bills", before.join("; "), after.join("; "));
     }
 }
 
@@ -296,23 +317,21 @@ fn same_time(before: &str, after: &str) -> bool {
     before == after || (before.len() == 5 && after.strip_suffix(":00") == Some(before))
 }
 
-fn same_position(stored: &StoredWitness, witness: &Witness) -> bool {
-    said_nothing_else(stored.position.as_deref(), witness.position.as_deref())
+fn listed_document(stored: &StoredDocument, document: &MeetingDocument) -> bool {
+    match (&stored.url, &document.url) {
+        (Some(stored), Some(url)) => stored == url,
+        (None, None) => stored.title == document.name,
+        _ => false,
+    }
 }
 
-fn same_document(stored: &StoredDocument, document: &MeetingDocument) -> bool {
-    stored.url.as_deref().unwrap_or_default() == document.url.as_deref().unwrap_or_default()
-        && one_line(&stored.document_type).as_deref() == Some(document.document_type.as_str())
+fn alike_document(stored: &StoredDocument, document: &MeetingDocument) -> bool {
+    one_line(&stored.document_type).as_deref() == Some(document.document_type.as_str())
         && said_nothing_else(stored.title.as_deref(), document.name.as_deref())
         && said_nothing_else(
             stored.description.as_deref(),
             document.description.as_deref(),
         )
-}
-
-fn same_transcript(stored: &StoredTranscript, transcript: &Transcript) -> bool {
-    stored.jacket_number.as_deref() == Some(transcript.jacket_number.as_str())
-        && said_nothing_else(stored.url.as_deref(), transcript.url.as_deref())
 }
 
 fn same_bill(stored: &StoredBill, bill: &BillRef) -> bool {

@@ -451,7 +451,8 @@ fn what_stands_twice_is_folded_and_the_first_wins() {
         .map(|w| (&*w.full_name, w.position.as_deref()))
         .collect();
     assert_eq!(witnesses, [("Jane Roe", Some("CEO")), ("Jane Roe", None)]);
-    assert_eq!(meeting.witness_documents.len(), 2);
+    assert_eq!(meeting.witness_documents.len(), 1);
+    assert_eq!(meeting.witness_documents[0].document_type, "Statement");
     let documents: Vec<_> = meeting
         .meeting_documents
         .iter()

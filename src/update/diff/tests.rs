@@ -1,6 +1,8 @@
 use super::*;
 use crate::domain::{CommitteeRef, VideoType, WitnessDocument};
+use crate::domain::{Transcript, Witness};
 use crate::store::{StoredCommitteeLink, StoredWitnessDocument};
+use crate::store::{StoredTranscript, StoredWitness};
 
 const ALL: Components = Components {
     witnesses: true,
@@ -263,6 +265,38 @@ fn each_compared_field_is_found_alone() {
         ["transcripts"]
     );
     assert_eq!(fields(|m| m.bills[0].number = 8), ["bills"]);
+}
+
+#[test]
+fn a_second_row_of_what_is_listed_is_history() {
+    let mut stored = stored();
+    stored
+        .witnesses
+        .push(stored_witness("Jane Roe", Some("Acme"), Some("Founder")));
+    let mut old = stored.supporting_documents[0].clone();
+    old.title = text("Memo, older spelling");
+    stored.supporting_documents.push(old);
+    assert_eq!(diff(&stored, &meeting(), ALL), []);
+}
+
+#[test]
+fn a_witness_without_organization_is_known_by_the_name() {
+    assert_eq!(fields(|m| m.witnesses[0].organization = None), [""; 0]);
+    assert_eq!(
+        fields(|m| m.witnesses[1].organization = text("Army")),
+        ["witnesses"]
+    );
+}
+
+#[test]
+fn bill_links_of_other_tools_are_no_change() {
+    let mut stored = stored();
+    stored.bills.push(StoredBill {
+        congress: 119,
+        bill_type: "S".into(),
+        number: 1,
+    });
+    assert_eq!(diff(&stored, &meeting(), ALL), []);
 }
 
 #[test]
