@@ -57,6 +57,8 @@ struct Request {
     /// For logs and errors.
     endpoint: String,
     url: Url,
+    /// Try again where the answer is a 500.
+    insist: bool,
 }
 
 impl Client {
@@ -87,6 +89,16 @@ impl Client {
         endpoint: &str,
         params: &[(String, String)],
     ) -> Result<Value, ApiError> {
+        self.ask(endpoint, params, true).await
+    }
+
+    /// `insist`: try again where the answer is a 500.
+    async fn ask(
+        &self,
+        endpoint: &str,
+        params: &[(String, String)],
+        insist: bool,
+    ) -> Result<Value, ApiError> {
         let inner = &self.inner;
         let mut url = address(&inner.base, endpoint)?;
         {
@@ -99,7 +111,11 @@ impl Client {
             query.extend_pairs(kept);
         }
         let endpoint = inner.settings.api_key.redact(&shown(endpoint));
-        let request = Request { endpoint, url };
+        let request = Request {
+            endpoint,
+            url,
+            insist,
+        };
         // Before the slot: those who wait for a probe must not keep it from being sent.
         let pass = match &inner.breaker {
             Some(breaker) => Some(breaker.enter().await?),
@@ -155,6 +171,10 @@ impl Get for Client {
         self.get_json(endpoint, params).await
     }
 
+    async fn probe(&self, endpoint: &str, params: &[(String, String)]) -> Result<Value, ApiError> {
+        self.ask(endpoint, params, false).await
+    }
+
     fn concurrency(&self) -> usize {
         self.inner.settings.max_concurrency
     }
@@ -175,6 +195,9 @@ impl Inner {
                 Ok(value) => return Ok(value),
                 Err(fault) => self.weigh(fault)?,
             };
+            if !request.insist && matches!(fault.error, ApiError::Status { status: 500, .. }) {
+                return Err(fault.error);
+            }
             let Some(wait) = waits.next() else {
                 return Err(fault.error);
             };
@@ -297,7 +320,7 @@ impl Inner {
     fn unsent(&self, request: &Request, error: &reqwest::Error, started: Instant) -> Fault {
         let endpoint = request.endpoint.clone();
         let host = self.base.host_str().unwrap_or_default();
-        Fault::transient(if error.is_timeout() {
+        let fault = if error.is_timeout() {
             ApiError::Timeout {
                 endpoint,
                 seconds: self.patience(error, started).as_secs_f64(),
@@ -308,7 +331,12 @@ impl Inner {
         } else {
             let detail = format!("no answer from {host}: {}", root_cause(error));
             ApiError::Transport { endpoint, detail }
-        })
+        };
+        tracing::debug!(
+            target: "updaters.api",
+            "GET {} -> nothing in {} ms ({fault})", request.endpoint, started.elapsed().as_millis()
+        );
+        Fault::transient(fault)
     }
 
     /// Which of the time-outs it was that ran out.

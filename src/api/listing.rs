@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 
 use super::patience::Patience;
 use super::{ApiError, Get, ListQuery, Listing};
@@ -171,13 +171,14 @@ impl<G: Get> Reader<'_, G> {
     /// The first page, whatever it takes: without the filter, or in pieces.
     async fn first_page(&mut self, found: &mut Found) -> Result<Rows, ApiError> {
         loop {
-            let first = self.page(0, PAGE).await;
+            let first = self.page(0, PAGE, false).await;
             let error = match first {
                 Err(error) if splits(&error) => error,
                 first => return self.rows(0, PAGE, Some(first)).await,
             };
             // One bad row leaves the row before or after it readable; a broken filter does not.
-            if !(self.probe_fails(0).await? && self.probe_fails(1).await?) {
+            let (zeroth, next) = join(self.fails(0), self.fails(1)).await;
+            if !(zeroth? && next?) {
                 return self.rows(0, PAGE, Some(Err(error))).await;
             }
             if self.from.take().is_none() {
@@ -189,8 +190,9 @@ impl<G: Get> Reader<'_, G> {
         }
     }
 
-    async fn probe_fails(&self, offset: usize) -> Result<bool, ApiError> {
-        match self.page(offset, 1).await {
+    /// Whether a single row cannot be had.
+    async fn fails(&self, offset: usize) -> Result<bool, ApiError> {
+        match self.page(offset, 1, false).await {
             Ok(_) => Ok(false),
             Err(error) if splits(&error) => Ok(true),
             Err(error) => Err(error),
@@ -239,10 +241,13 @@ impl<G: Get> Reader<'_, G> {
         let mut rows = Rows::default();
         // The next piece is the last.
         let mut pieces = vec![(offset, many)];
+        let whole = many;
         while let Some((at, many)) = pieces.pop() {
+            // The whole page and the lone row are worth insisting on; what lies between is cut anyway.
+            let probing = many > 1 && many < whole;
             let answer = match known.take() {
                 Some(answer) => answer,
-                None => self.page(at, many).await,
+                None => self.page(at, many, probing).await,
             };
             match answer {
                 Ok(page) => {
@@ -289,7 +294,7 @@ impl<G: Get> Reader<'_, G> {
         Ok(())
     }
 
-    async fn page(&self, offset: usize, limit: usize) -> Result<ListPage, ApiError> {
+    async fn page(&self, offset: usize, limit: usize, probing: bool) -> Result<ListPage, ApiError> {
         let nonsense = |detail: String| ApiError::Nonsense {
             endpoint: self.endpoint.clone(),
             detail,
@@ -307,7 +312,7 @@ impl<G: Get> Reader<'_, G> {
         if let Some(from) = self.from {
             params.push(("fromDateTime".to_owned(), from.for_api()));
         }
-        let answer = self.patience.get(&self.endpoint, &params).await?;
+        let answer = self.patience.ask(&self.endpoint, &params, probing).await?;
         let page = parse_list_page(&answer).map_err(nonsense)?;
         self.failed_in_a_row.set(0);
         Ok(page)

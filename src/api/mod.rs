@@ -88,6 +88,16 @@ pub trait Get {
         params: &[(String, String)],
     ) -> impl Future<Output = Result<Value, ApiError>>;
 
+    /// As `get`, but without insisting where the answer is a 500: for pieces of a page that are going to
+    /// be cut smaller anyway.
+    fn probe(
+        &self,
+        endpoint: &str,
+        params: &[(String, String)],
+    ) -> impl Future<Output = Result<Value, ApiError>> {
+        self.get(endpoint, params)
+    }
+
     /// How many requests may be in flight at once.
     fn concurrency(&self) -> usize;
 

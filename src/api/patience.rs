@@ -28,8 +28,22 @@ impl<'a, G: Get> Patience<'a, G> {
         endpoint: &str,
         params: &[(String, String)],
     ) -> Result<Value, ApiError> {
+        self.ask(endpoint, params, false).await
+    }
+
+    /// [`Get::probe`] where `probing`, else [`Get::get`].
+    pub(super) async fn ask(
+        &self,
+        endpoint: &str,
+        params: &[(String, String)],
+        probing: bool,
+    ) -> Result<Value, ApiError> {
         loop {
-            let answer = self.get.get(endpoint, params).await;
+            let answer = if probing {
+                self.get.probe(endpoint, params).await
+            } else {
+                self.get.get(endpoint, params).await
+            };
             let Err(ApiError::CircuitOpen { wait_seconds, .. }) = answer else {
                 return answer;
             };

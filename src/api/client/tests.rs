@@ -191,6 +191,21 @@ async fn what_does_not_pass_is_given_up_after_the_set_number_of_tries() {
 }
 
 #[tokio::test]
+async fn a_probe_does_not_insist_on_a_500_but_does_on_the_rest() {
+    let server = Server::script(&[(503, &[], ""), (500, &[], ""), (200, &[], "{}")]).await;
+    let client = server.client();
+    let error = client
+        .probe("committee-meeting/119", &[])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, ApiError::Status { status: 500, .. }),
+        "{error}"
+    );
+    assert_eq!(client.requests(), 2);
+}
+
+#[tokio::test]
 async fn a_refused_key_fails_at_once_without_showing_it() {
     let body = format!(r#"{{"error": {{"code": "API_KEY_INVALID", "message": "{KEY}"}}}}"#);
     let server = Server::script(&[(403, &[], &body)]).await;
