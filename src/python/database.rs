@@ -41,12 +41,13 @@ impl Database {
         opened.map_err(|err| errors::store(py, &err))
     }
 
-    pub fn watch(&self) -> Watch {
-        Watch::plain(self.wait)
+    /// The handle, where the file is open.
+    pub fn opened(&self) -> Option<Handle> {
+        self.handle.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn wait(&self) -> Duration {
-        self.wait
+    pub fn watch(&self) -> Watch {
+        Watch::plain(self.wait)
     }
 
     /// Reads, or writes inside this thread's open transaction.

@@ -10,14 +10,15 @@ use pyo3::prelude::*;
 
 use super::engine::Progress;
 use super::{errors, logs, runtime};
-use crate::store::{Patience, StoreError, StoreResult};
+use crate::store::{Handle, Patience, StoreError, StoreResult};
 
 const TICK: Duration = Duration::from_millis(100);
 
 /// One call from Python into native code that may wait.
 pub struct Watch {
     cancelled: Arc<AtomicBool>,
-    progress: Option<Arc<Progress>>,
+    /// Whom to tell that the run is alive, and the database that is never locked meanwhile.
+    progress: Option<(Arc<Progress>, Option<Handle>)>,
     /// What Python raised while native code waited; raised again on the way out.
     raised: Mutex<Option<PyErr>>,
     wait: Duration,
@@ -26,7 +27,7 @@ pub struct Watch {
 impl Watch {
     pub fn new(
         cancelled: Arc<AtomicBool>,
-        progress: Option<Arc<Progress>>,
+        progress: Option<(Arc<Progress>, Option<Handle>)>,
         wait: Duration,
     ) -> Self {
         Self { cancelled, progress, raised: Mutex::new(None), wait }
@@ -45,7 +46,9 @@ impl Watch {
             return Err(PyErr::from_value(class.call1(("cancelled",))?));
         }
         match &self.progress {
-            Some(progress) => progress.tick(py),
+            // Callers write to the same database in their callback.
+            Some((_, Some(handle))) if handle.in_transaction() => Ok(()),
+            Some((progress, _)) => progress.tick(py),
             None => Ok(()),
         }
     }

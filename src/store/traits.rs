@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::types::{
-    Answer, BatchFigures, BatchHead, BatchId, Deferred, DeferKind, FieldChange, HandMade, Held,
+    Answer, BatchFigures, BatchHead, BatchId, Deferred, DeferKind, FieldChange, HandMade, Held, PastRun,
     Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting, UndoPolicy, UndoReport,
     UpdateLog, Written,
 };
@@ -168,6 +168,9 @@ pub trait Ledger {
     /// Naive local start time of the last successful run, from `update_logs`; `None` where the table is
     /// missing or has none.
     fn last_success(&mut self) -> StoreResult<Option<String>>;
+
+    /// Successful runs since a naive local time, oldest first, from `update_logs`.
+    fn past_runs(&mut self, since: &str) -> StoreResult<Vec<PastRun>>;
 
     fn deferred(&mut self) -> StoreResult<Vec<Deferred>>;
     /// Remembers an event or counts one more try. (Bookkeeping: own small transaction when none is open.)

@@ -365,6 +365,18 @@ pub struct UpdateLog {
     pub schedule_id: Option<i64>,
 }
 
+/// The figures of an earlier run, from `update_logs`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PastRun {
+    /// Naive local time.
+    pub start_time: String,
+    pub hearings_checked: f64,
+    pub hearings_updated: f64,
+    pub hearings_added: f64,
+    pub error_count: f64,
+    pub duration_seconds: f64,
+}
+
 /// What `verify` compares before and after a run. Each list holds readable, stable descriptions of
 /// single findings ("witness_appearances row 17: no hearings row 99"), so that the two can be subtracted.
 #[derive(Debug, Clone, PartialEq, Default)]

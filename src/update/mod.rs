@@ -3,10 +3,12 @@
 
 mod checks;
 mod diff;
+mod historical;
 mod select;
 mod window;
 
 pub use checks::{CheckReport, MIN_HEARINGS, after_run, before_run, remember_size};
 pub use diff::{FieldDiff, diff, newer};
+pub use historical::{Anomaly, Comparison, compare};
 pub use select::{Mode, Selection, select};
 pub use window::{Lookback, lookback, minutes_since};

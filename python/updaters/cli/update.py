@@ -100,6 +100,9 @@ def run(args: argparse.Namespace) -> int:
             )
         except KeyboardInterrupt as exc:
             interrupted = exc
+        finally:
+            # Folds a WAL back into the file: what stays behind is one file.
+            updater.db.close()
         _drain_native_logs()
     metrics = result.get("metrics") or updater.metrics.to_dict()
     if sys.stderr.isatty() and not args.quiet:

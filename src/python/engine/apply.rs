@@ -186,7 +186,7 @@ impl Engine {
         let issues = if components.committees && names_committees(&records) {
             let handle = face.handle()?;
             let stored = self
-                .watch_with(face, None)
+                .watch(face)
                 .store(py, |patience| handle.with(patience, |store| store.committee_codes()))?;
             validate(&records, &|code| stored.contains(code) || resolved.contains(code))
         } else {
@@ -248,7 +248,7 @@ impl Engine {
         let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?.into_any().unbind();
         let updater = face.0.clone().unbind();
         let items = owned(items);
-        let watch = self.watch_with(face, None);
+        let watch = self.watch(face);
         let ended = watch.quietly(py, |patience| {
             apply_each(&handle, head, patience, items, |item| {
                 Python::attach(|py| {
@@ -336,7 +336,7 @@ impl Engine {
         let handle = face.handle()?;
         let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?.into_any().unbind();
         let updater = face.0.clone().unbind();
-        let watch = self.watch_with(face, None);
+        let watch = self.watch(face);
         let all = owned(items);
         let failed: Mutex<Vec<(usize, String)>> = Mutex::default();
         let done = Mutex::new(self.pending());

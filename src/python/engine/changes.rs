@@ -69,7 +69,7 @@ pub(super) fn text_of(pairs: &[(String, SqlValue)], column: &str) -> Option<Stri
 /// The hearing's own columns as a record has them; related rows come from the store.
 fn overlay(stored: &mut StoredMeeting, pairs: &[(String, SqlValue)]) {
     let has = |column: &str| pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
-    let mut set = |column: &str, into: &mut Option<String>| {
+    let set = |column: &str, into: &mut Option<String>| {
         if has(column) {
             *into = text_of(pairs, column);
         }
@@ -117,7 +117,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyDict>> {
         let py = face.py();
         let handle = face.handle()?;
-        let watch = self.watch_with(face, None);
+        let watch = self.watch(face);
         let updates = PyList::empty(py);
         let additions = PyList::empty(py);
         for item in hearings.try_iter()? {
@@ -178,7 +178,7 @@ impl Engine {
         }
         let py = face.py();
         let handle = face.handle()?;
-        let watch = self.watch_with(face, None);
+        let watch = self.watch(face);
         let pairs = self.pairs(face, record)?;
         let mut meeting = parsed.meeting;
         if meeting.event_id.is_empty() {
@@ -200,7 +200,7 @@ impl Engine {
     ) -> PyResult<Vec<(String, SqlValue)>> {
         columns_of(record, || {
             let handle = face.handle()?;
-            self.watch_with(face, None)
+            self.watch(face)
                 .store(face.py(), |patience| handle.with(patience, |s| s.columns("hearings")))
         })
     }

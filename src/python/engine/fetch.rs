@@ -56,7 +56,8 @@ impl Engine {
             *state.requests_before.get_or_insert_with(|| source.requests())
         };
         let progress = Arc::new(Progress::new(callback));
-        let watch = self.watch_with(face, Some(Arc::clone(&progress)));
+        self.set_progress(Some(Arc::clone(&progress)));
+        let watch = self.watch(face);
         let fetched = self.fetch_window(face, &source, &watch, &progress);
         let sent = source.requests().saturating_sub(before);
         face.metrics()?.setattr("api_requests", sent)?;
@@ -214,6 +215,7 @@ impl Engine {
         let got: Mutex<Vec<(usize, Value)>> = Mutex::default();
         let outcome = watch.block_on(py, || async {
             let mut done = 0;
+            let mut over_limit = 0;
             let mut sink = |wanted: Wanted, result: Result<Value, ApiError>| {
                 done += 1;
                 progress.note(|now| {
@@ -226,10 +228,18 @@ impl Engine {
                         let at = order.get(&wanted.event_id).copied().unwrap_or(usize::MAX);
                         got.lock().unwrap_or_else(PoisonError::into_inner).push((at, value));
                     }
-                    Err(err) => self.could_not_fetch(&wanted, &err),
+                    Err(err) => {
+                        over_limit += usize::from(matches!(err, ApiError::RateLimited { .. }));
+                        self.could_not_fetch(&wanted, &err);
+                    }
                 }
             };
-            fetch_details(source, wanted, &mut sink).await
+            let outcome = fetch_details(source, wanted, &mut sink).await;
+            if over_limit > 0 {
+                warn!(target: "updaters.daily_updater",
+                    "The hourly request limit is used up: {over_limit} meetings are left to the next runs");
+            }
+            outcome
         })?;
         outcome.map_err(|err| errors::api(py, &err))?;
         let mut got = got.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -243,7 +253,10 @@ impl Engine {
             ApiError::NotFound { .. } => DeferKind::NotFound,
             _ => DeferKind::Fetch,
         };
-        warn!(target: "updaters.update", "event {}: set aside: {err}", wanted.event_id);
+        // Over the limit it is all that are left, in one line (see `details`).
+        if !matches!(err, ApiError::RateLimited { .. }) {
+            warn!(target: "updaters.update", "event {}: set aside: {err}", wanted.event_id);
+        }
         let chamber = wanted.chamber.map(Chamber::for_path);
         self.state().fail(&wanted.event_id, chamber, kind, &err.to_string());
     }
@@ -309,7 +322,7 @@ impl Engine {
         face: &Face<'_>,
         items: &Bound<'_, PyList>,
     ) -> PyResult<()> {
-        let watch = self.watch_with(face, None);
+        let watch = self.watch(face);
         let records: Vec<Value> = items
             .iter()
             .filter_map(|item| to_json(&super::write::payload(&item)).ok())

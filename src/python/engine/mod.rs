@@ -35,6 +35,7 @@ pub struct Engine {
     /// The checkpoint that is being filled.
     checkpoint: Mutex<Option<Py<PyAny>>>,
     cancelled: Arc<AtomicBool>,
+    progress: Mutex<Option<Arc<Progress>>>,
 }
 
 impl Engine {
@@ -42,8 +43,16 @@ impl Engine {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn watch_with(&self, face: &Face<'_>, progress: Option<Arc<Progress>>) -> Watch {
+    /// Waiting on behalf of the run: its progress callback hears that it is alive.
+    fn watch(&self, face: &Face<'_>) -> Watch {
+        let slot = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = || face.database().ok().and_then(|db| db.get().opened());
+        let progress = slot.clone().map(|progress| (progress, opened()));
         Watch::new(Arc::clone(&self.cancelled), progress, face.wait())
+    }
+
+    fn set_progress(&self, progress: Option<Arc<Progress>>) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
     }
 
     fn checkpoint<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
@@ -75,7 +84,7 @@ impl Engine {
 
     fn committed(&self, face: &Face<'_>) -> PyResult<Vec<BatchId>> {
         let handle = face.handle()?;
-        self.watch_with(face, None)
+        self.watch(face)
             .store(face.py(), |patience| apply::take_committed(&handle, patience))
     }
 
@@ -109,6 +118,7 @@ impl Engine {
     fn begin_run(&self, py: Python<'_>) -> PyResult<()> {
         self.cancelled.store(false, Ordering::Relaxed);
         self.state().begin_run();
+        self.set_progress(None);
         self.open_checkpoint(None);
         logs::refresh_threshold(py)
     }
@@ -121,7 +131,7 @@ impl Engine {
     /// Raises what asks the run to stop, if anything does.
     fn check(&self, updater: Bound<'_, PyAny>) -> PyResult<()> {
         let py = updater.py();
-        let watch = self.watch_with(&Face(updater), None);
+        let watch = self.watch(&Face(updater));
         if watch.interrupted() {
             return Err(watch.take_raised().unwrap_or_else(|| errors::internal("interrupted")));
         }
@@ -270,6 +280,14 @@ impl Engine {
 
     fn run_validation(&self, updater: Bound<'_, PyAny>) -> PyResult<()> {
         self.verify(&Face(updater))
+    }
+
+    /// -> the anomalies, and whether they call for an alert.
+    fn historical_anomalies<'py>(
+        &self,
+        updater: Bound<'py, PyAny>,
+    ) -> PyResult<(Vec<Bound<'py, PyDict>>, bool)> {
+        self.historical(&Face(updater))
     }
 
     #[pyo3(name = "settle")]

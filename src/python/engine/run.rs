@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use tracing::{info, warn};
 
 use super::Engine;
@@ -12,14 +13,16 @@ use super::face::Face;
 use super::state::Failed;
 use crate::python::database::in_transaction;
 use crate::store::{
-    self, BatchKind, Deferred, DeferKind, Store, StoreResult, UpdateLog,
+    self, BatchKind, Deferred, DeferKind, PastRun, Store, StoreResult, UpdateLog,
 };
-use crate::update::{after_run, before_run, minutes_since, remember_size};
+use crate::update::{after_run, before_run, compare, minutes_since, remember_size};
 
 /// Runs that an event may be answered 404 before it is dropped from the deferred ones.
 const NOT_FOUND_RUNS: i64 = 5;
 /// A successful run less than this ago is warned about.
 const RECENT_MINUTES: i64 = 60;
+/// How far back earlier runs are compared with.
+const HISTORY_DAYS: i64 = 90;
 
 impl Engine {
     /// `_run_pre_update_sanity_checks`: false, with the reasons in `metrics.errors`, ends the run.
@@ -27,7 +30,7 @@ impl Engine {
         let py = face.py();
         let handle = face.handle()?;
         let now = Zoned::now();
-        let (report, before) = self.watch_with(face, None).store(py, |patience| {
+        let (report, before) = self.watch(face).store(py, |patience| {
             handle.with(patience, |store| {
                 let recent = store
                     .last_success()?
@@ -57,7 +60,7 @@ impl Engine {
         let mode: String = face.0.getattr("update_mode")?.extract()?;
         let trigger: String = face.0.getattr("trigger_source")?.str()?.to_string();
         let handle = face.handle()?;
-        let run = self.watch_with(face, None).store(py, |patience| {
+        let run = self.watch(face).store(py, |patience| {
             handle.with_retry(patience, |store| {
                 store.bring_up()?;
                 let run = store.start_run(congress, &mode, &trigger)?;
@@ -71,18 +74,18 @@ impl Engine {
 
     pub(super) fn back_up(&self, face: &Face<'_>) -> PyResult<PathBuf> {
         let handle = face.handle()?;
-        let watch = self.watch_with(face, None);
+        let watch = self.watch(face);
         watch.store(face.py(), |patience| {
             handle.with(patience, |store| {
                 let folder = backups_of(store.path());
-                store.back_up(&folder, &|| false)
+                store.back_up(&folder, patience.interrupted)
             })
         })
     }
 
     pub(super) fn clean_backups(&self, face: &Face<'_>, days: i64) -> PyResult<Vec<PathBuf>> {
         let handle = face.handle()?;
-        self.watch_with(face, None).store(face.py(), |patience| {
+        self.watch(face).store(face.py(), |patience| {
             let folder = handle.with(patience, |store| Ok(backups_of(store.path())))?;
             store::sqlite::prune_backups(&folder, days)
         })
@@ -93,7 +96,7 @@ impl Engine {
         let py = face.py();
         let handle = face.handle()?;
         let before = self.state().before.clone();
-        let (report, now) = self.watch_with(face, None).store(py, |patience| {
+        let (report, now) = self.watch(face).store(py, |patience| {
             handle.with(patience, |store| {
                 // Called alone there is nothing to compare with: then what is there is old.
                 let before = match before {
@@ -116,6 +119,45 @@ impl Engine {
         crate::python::logs::drain(py)
     }
 
+    /// `_run_historical_validation`: the figures that are far from those of the last 90 days.
+    pub(super) fn historical<'py>(
+        &self,
+        face: &Face<'py>,
+    ) -> PyResult<(Vec<Bound<'py, PyDict>>, bool)> {
+        let py = face.py();
+        let log = update_log(face, true)?;
+        let min_days: usize = face.setting("historical_min_days")?;
+        let threshold: f64 = face.setting("historical_z_threshold")?;
+        let since = Zoned::now()
+            .checked_sub(jiff::Span::new().days(HISTORY_DAYS))
+            .map_or_else(|_| String::new(), |then| then.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        let handle = face.handle()?;
+        let past = self
+            .watch(face)
+            .store(py, |patience| handle.with(patience, |store| store.past_runs(&since)))?;
+        let found = compare(&figures_of(&log), &past, min_days, threshold);
+        if found.days < min_days {
+            info!(target: "updaters.daily_updater",
+                "Historical validation: {} days of history, {min_days} are needed", found.days);
+        }
+        let mut anomalies = Vec::new();
+        for anomaly in &found.anomalies {
+            warn!(target: "updaters.daily_updater",
+                "Historical validation: {} is {:.1}, {:.1} standard deviations from the usual {:.1}",
+                anomaly.metric, anomaly.value, anomaly.z_score, anomaly.mean);
+            let dict = PyDict::new(py);
+            dict.set_item("metric", anomaly.metric)?;
+            dict.set_item("value", anomaly.value)?;
+            dict.set_item("mean", anomaly.mean)?;
+            dict.set_item("std_dev", anomaly.std_dev)?;
+            dict.set_item("z_score", anomaly.z_score)?;
+            dict.set_item("severity", if anomaly.critical { "critical" } else { "warning" })?;
+            anomalies.push(dict);
+        }
+        crate::python::logs::drain(py)?;
+        Ok((anomalies, found.alert))
+    }
+
     /// What to compare with after the run, where the sanity checks (a replacement's) did not note it.
     pub(super) fn note_before(&self, face: &Face<'_>) -> PyResult<()> {
         if self.state().before.is_some() {
@@ -123,7 +165,7 @@ impl Engine {
         }
         let handle = face.handle()?;
         let before = self
-            .watch_with(face, None)
+            .watch(face)
             .store(face.py(), |patience| handle.with(patience, |store| store.soundness()))?;
         self.state().before = Some(before);
         Ok(())
@@ -141,6 +183,17 @@ impl Engine {
                 state.held.clone(),
             )
         };
+        // What a person asked for by id is theirs to ask for again.
+        let asked: Vec<String> = face.0.getattr("event_ids")?.extract()?;
+        let (by_hand, failed): (Vec<_>, Vec<_>) = failed
+            .into_iter()
+            .partition(|event| asked.contains(&event.event_id) && !waiting.contains_key(&event.event_id));
+        for event in &by_hand {
+            let text = format!("event {}: {}", event.event_id, event.reason);
+            if event.kind != DeferKind::Record {
+                face.append("errors", text)?;
+            }
+        }
         for event in &failed {
             face.append("deferred", deferred_dict(py, &event.event_id, &event.reason)?)?;
         }
@@ -149,7 +202,7 @@ impl Engine {
         }
         let came_in: Vec<String> = events
             .iter()
-            .filter(|id| !failed.iter().any(|event| &event.event_id == *id))
+            .filter(|id| !failed.iter().chain(&by_hand).any(|event| &event.event_id == *id))
             .cloned()
             .collect();
         let cleared: Vec<&str> =
@@ -157,7 +210,7 @@ impl Engine {
         let released: Vec<&String> = came_in.iter().filter(|id| held.contains(*id)).collect();
         let congress = face.congress()?;
         let handle = face.handle()?;
-        self.watch_with(face, None).store(py, |patience| {
+        self.watch(face).store(py, |patience| {
             if !dates.is_empty() {
                 in_transaction(&handle, BatchKind::Dates, patience, |store| {
                     for (event_id, date) in &dates {
@@ -193,7 +246,7 @@ impl Engine {
         };
         let keep: i64 = face.setting("journal_retention_days")?;
         let handle = face.handle()?;
-        self.watch_with(face, None).store(py, |patience| {
+        self.watch(face).store(py, |patience| {
             let id = handle
                 .with_retry(patience, |store| store.finish_run(run, &log, &figures))?;
             // Retention and the WAL are housekeeping: they never make a run fail.
@@ -235,6 +288,18 @@ fn remember(
         event.kind,
         &event.reason,
     )
+}
+
+#[allow(clippy::cast_precision_loss)] // counters of one run
+fn figures_of(log: &UpdateLog) -> PastRun {
+    PastRun {
+        start_time: log.start_time.clone(),
+        hearings_checked: log.hearings_checked as f64,
+        hearings_updated: log.hearings_updated as f64,
+        hearings_added: log.hearings_added as f64,
+        error_count: log.errors.len() as f64,
+        duration_seconds: log.duration_seconds,
+    }
 }
 
 fn backups_of(database: &Path) -> PathBuf {

@@ -138,7 +138,7 @@ impl Engine {
             return Ok(true);
         }
         let handle = face.handle()?;
-        let watch = self.watch_with(face, None);
+        let watch = self.watch(face);
         let undone = watch.quietly(py, |patience| handle.with(patience, |store| undo(store, told)));
         let result = match undone {
             Ok(report) => {
@@ -175,7 +175,7 @@ impl Engine {
             return Ok(true);
         }
         let handle = face.handle()?;
-        let report = self.watch_with(face, None).store(py, |patience| {
+        let report = self.watch(face).store(py, |patience| {
             handle.with(patience, |store| {
                 let report = store.undo(&batches, UndoPolicy::AllOrNothing)?;
                 // Rows that another program changed meanwhile are its own; the rest still goes.

@@ -3,7 +3,7 @@
 use super::SqliteStore;
 use super::db::{Db, Pair, integer, text, utc_now};
 use crate::store::{
-    BatchFigures, BatchHead, BatchKind, DeferKind, Deferred, Held, Ledger, RunId, StoreError,
+    BatchFigures, BatchHead, BatchKind, DeferKind, Deferred, Held, Ledger, PastRun, RunId, StoreError,
     StoreResult, Transactions, UpdateLog,
 };
 
@@ -57,6 +57,42 @@ impl Ledger for SqliteStore {
         let only = if shape.has("success") { "WHERE success = 1" } else { "" };
         let sql = format!("SELECT max(start_time) FROM update_logs {only}");
         Ok(db.one("update_logs", &sql, [], |r| text(r, 0))?.flatten())
+    }
+
+    fn past_runs(&mut self, since: &str) -> StoreResult<Vec<PastRun>> {
+        let db = self.reading()?;
+        let shape = db.shape("update_logs")?;
+        if !shape.has("start_time") {
+            return Ok(Vec::new());
+        }
+        let figure = |name: &str| {
+            let found = if shape.has(name) { name } else { "NULL" };
+            format!("CAST(COALESCE({found}, 0) AS REAL)")
+        };
+        let figures = [
+            "hearings_checked",
+            "hearings_updated",
+            "hearings_added",
+            "error_count",
+            "duration_seconds",
+        ]
+        .map(figure)
+        .join(", ");
+        let only = if shape.has("success") { "AND success = 1" } else { "" };
+        let sql = format!(
+            "SELECT start_time, {figures} FROM update_logs WHERE start_time >= ?1 {only} \
+             ORDER BY start_time"
+        );
+        db.all("update_logs", &sql, [since], |r| {
+            Ok(PastRun {
+                start_time: text(r, 0)?.unwrap_or_default(),
+                hearings_checked: r.get(1)?,
+                hearings_updated: r.get(2)?,
+                hearings_added: r.get(3)?,
+                error_count: r.get(4)?,
+                duration_seconds: r.get(5)?,
+            })
+        })
     }
 
     fn deferred(&mut self) -> StoreResult<Vec<Deferred>> {
