@@ -113,6 +113,15 @@ pub fn ends_the_run(py: Python<'_>, err: &PyErr) -> bool {
     !err.is_instance_of::<pyo3::exceptions::PyException>(py)
 }
 
+/// Splits what a seam raised: what ends the run, and the text of what ends only the batch.
+pub fn caught<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Result<T, String>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(err) if ends_the_run(py, &err) => Err(err),
+        Err(err) => Ok(Err(describe(py, &err))),
+    }
+}
+
 /// "ValueError: bad date", or the bare text for our own exceptions.
 pub fn describe(py: Python<'_>, err: &PyErr) -> String {
     let value = err.value(py);

@@ -6,6 +6,7 @@ mod changes;
 mod face;
 mod fetch;
 mod progress;
+mod records;
 mod run;
 mod state;
 mod undo;
@@ -85,7 +86,7 @@ impl Engine {
     fn committed(&self, face: &Face<'_>) -> PyResult<Vec<BatchId>> {
         let handle = face.handle()?;
         self.watch(face)
-            .store(face.py(), |patience| apply::take_committed(&handle, patience))
+            .store(face.py(), |patience| records::take_committed(&handle, patience))
     }
 
     /// What was committed before is nobody's here.

@@ -1,0 +1,277 @@
+//! `_validate_batch`, `_process_batch`, `_apply_updates`: records in one transaction, each through its
+//! seam.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use serde_json::Value;
+use tracing::error;
+
+use super::Engine;
+use super::changes::event_id_of;
+use super::face::{Face, caught};
+use super::state::Pending;
+use super::write::{owned, payload};
+use crate::batch::{Ended, apply_each, apply_one_pass, validate};
+use crate::python::convert::to_json;
+use crate::python::database::Connection;
+use crate::python::errors;
+use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind, Handle, Patience, StoreResult};
+
+impl Engine {
+    /// `_validate_batch`, by the contract's rules.
+    pub(super) fn validate<'py>(
+        &self,
+        face: &Face<'py>,
+        batch: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let py = face.py();
+        let mut records = Vec::new();
+        for item in batch.try_iter()? {
+            records.push(to_json(&payload(&item?)));
+        }
+        let resolved: HashSet<String> = self.state().resolved.keys().cloned().collect();
+        let components = face.components()?;
+        let issues = if components.committees && names_committees(&records) {
+            let handle = face.handle()?;
+            let stored = self
+                .watch(face)
+                .store(py, |patience| handle.with(patience, |store| store.committee_codes()))?;
+            validate(&records, &|code| stored.contains(code) || resolved.contains(code))
+        } else {
+            validate(&records, &|_| true)
+        };
+        PyTuple::new(
+            py,
+            [
+                issues.is_empty().into_pyobject(py)?.to_owned().into_any(),
+                issues.into_pyobject(py)?.into_any(),
+            ],
+        )
+    }
+
+    /// `_process_batch`: one transaction, every item through its seam. Does not validate.
+    pub(super) fn process_batch<'py>(
+        &self,
+        face: &Face<'py>,
+        batch: &Bound<'py, PyAny>,
+        number: i64,
+        checkpoint: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = face.py();
+        let items = as_list(batch)?;
+        let outer = self.checkpoint(py);
+        // Called alone, earlier commits are none of this checkpoint's business.
+        if outer.is_some() {
+            self.adopt_commits(face)?;
+        } else {
+            self.discard_commits(face)?;
+        }
+        self.open_checkpoint(Some(checkpoint.clone().unbind()));
+        let head = BatchHead { run: self.state().run, number, kind: BatchKind::Batch };
+        let started = self.pending();
+        let applied = self.in_one_transaction(face, head, &items);
+        self.state().processed = true;
+        self.adopt_commits(face)?;
+        self.open_checkpoint(outer.map(Bound::unbind));
+        let result = py.import("updaters.values")?.getattr("BatchResult")?;
+        match applied? {
+            Ok(()) => result.call1((true, items.len())),
+            Err(why) => {
+                self.state().pending = started;
+                let fields = PyDict::new(py);
+                fields.set_item("error", why)?;
+                result.call((false, 0), Some(&fields))
+            }
+        }
+    }
+
+    fn in_one_transaction(
+        &self,
+        face: &Face<'_>,
+        head: BatchHead,
+        items: &Bound<'_, PyList>,
+    ) -> PyResult<Result<(), String>> {
+        let py = face.py();
+        let handle = face.handle()?;
+        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?.into_any().unbind();
+        let updater = face.0.clone().unbind();
+        let items = owned(items);
+        let watch = self.watch(face);
+        let ended = watch.quietly(py, |patience| {
+            apply_each(&handle, head, patience, items, |item| {
+                Python::attach(|py| {
+                    let face = Face(updater.bind(py).clone());
+                    self.one(&face, conn.bind(py), item.bind(py))
+                })
+            })
+        });
+        match ended {
+            Ok(_) => Ok(Ok(())),
+            Err(Ended::Stop(stop)) => Err(stop),
+            Err(Ended::Failed(why)) => match watch.take_raised() {
+                Some(raised) => Err(raised),
+                None => Ok(Err(why)),
+            },
+        }
+    }
+
+    /// One item through its seam, its failure put into words that name it.
+    fn one(
+        &self,
+        face: &Face<'_>,
+        conn: &Bound<'_, PyAny>,
+        item: &Bound<'_, PyAny>,
+    ) -> Result<(), Ended<PyErr>> {
+        match caught(face.py(), self.write_item(face, conn, item)) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => Err(Ended::Failed(match event_id_of(&payload(item)) {
+                Some(event_id) if !why.contains(&event_id) => format!("event {event_id}: {why}"),
+                _ => why,
+            })),
+            Err(stop) => Err(Ended::Stop(stop)),
+        }
+    }
+
+    /// `_apply_updates`: one pass, a savepoint each; a record that fails is undone alone.
+    pub(super) fn apply_plain(
+        &self,
+        face: &Face<'_>,
+        changes: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let py = face.py();
+        let items = face.items(changes)?;
+        if items.is_empty() {
+            return Ok(());
+        }
+        self.resolve_committees(face, &items)?;
+        let head = BatchHead { run: self.state().run, number: 0, kind: BatchKind::Plain };
+        self.start_pending(face)?;
+        let before = Instant::now();
+        let (failed, _) = self.one_pass(face, head, &items)?;
+        self.adopt_commits(face)?;
+        let pending = self.pending();
+        self.count(face, pending)?;
+        for (item, why) in &failed {
+            let record = payload(item.bind(py));
+            let event_id = event_id_of(&record).unwrap_or_default();
+            error!(target: "updaters.daily_updater", "record failed and was undone alone: {why}");
+            face.append("errors", why)?;
+            self.state().fail(&event_id, chamber_of(&record).as_deref(), DeferKind::Record, why);
+        }
+        let mut state = self.state();
+        let batch = state.batches.last().copied();
+        state.figures.push(BatchFigures {
+            number: 0,
+            batch,
+            size: i64::try_from(items.len()).unwrap_or(i64::MAX),
+            records: i64::try_from(items.len() - failed.len()).unwrap_or(i64::MAX),
+            outcome: "applied".into(),
+            apply_ms: before.elapsed().as_secs_f64() * 1000.0,
+            ..BatchFigures::default()
+        });
+        Ok(())
+    }
+
+    /// -> the items that failed, each with its reason, and how many went in.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn one_pass(
+        &self,
+        face: &Face<'_>,
+        head: BatchHead,
+        items: &Bound<'_, PyList>,
+    ) -> PyResult<(Vec<(Py<PyAny>, String)>, usize)> {
+        let py = face.py();
+        let handle = face.handle()?;
+        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?.into_any().unbind();
+        let updater = face.0.clone().unbind();
+        let watch = self.watch(face);
+        let all = owned(items);
+        let failed: Mutex<Vec<(usize, String)>> = Mutex::default();
+        let done = Mutex::new(self.pending());
+        let ended = watch.quietly(py, |patience| {
+            apply_one_pass(
+                &handle,
+                head,
+                patience,
+                0..all.len(),
+                |at| {
+                    Python::attach(|py| {
+                        let face = Face(updater.bind(py).clone());
+                        self.one(&face, conn.bind(py), all[at].bind(py))
+                    })?;
+                    *done.lock().unwrap_or_else(PoisonError::into_inner) =
+                        self.pending();
+                    Ok(())
+                },
+                |at, why| {
+                    // What the failed record counted goes with it.
+                    self.state().pending =
+                        *done.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut failed =
+                        failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    failed.push((at, why));
+                    Ok(())
+                },
+            )
+        });
+        match ended {
+            Ok(_) => {}
+            Err(Ended::Stop(stop)) => return Err(stop),
+            Err(Ended::Failed(why)) => {
+                return Err(watch
+                    .take_raised()
+                    .unwrap_or_else(|| errors::database(py, why)));
+            }
+        }
+        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let applied = all.len() - failed.len();
+        let mut named = Vec::with_capacity(failed.len());
+        for (at, why) in failed {
+            self.state().written.remove(&event_id_of(&payload(all[at].bind(py))).unwrap_or_default());
+            named.push((all[at].clone_ref(py), why));
+        }
+        Ok((named, applied))
+    }
+
+    pub(super) fn count(&self, face: &Face<'_>, pending: Pending) -> PyResult<()> {
+        face.count("hearings_updated", pending.updated)?;
+        face.count("hearings_added", pending.added)?;
+        face.count("witnesses_updated", pending.witnesses)?;
+        face.count("committees_updated", pending.committees)
+    }
+
+}
+
+pub(super) fn as_list<'py>(batch: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    match batch.cast::<PyList>() {
+        Ok(list) => Ok(list.clone()),
+        Err(_) => {
+            let items: Vec<_> = batch.try_iter()?.collect::<PyResult<_>>()?;
+            PyList::new(batch.py(), items)
+        }
+    }
+}
+
+fn names_committees(records: &[Result<Value, String>]) -> bool {
+    records.iter().flatten().any(|record| {
+        let record = record.get("committeeMeeting").unwrap_or(record);
+        record.get("committees").is_some_and(|named| !named.is_null())
+    })
+}
+
+pub(super) fn chamber_of(record: &Bound<'_, PyAny>) -> Option<String> {
+    let chamber: String = record.cast::<PyDict>().ok()?.get_item("chamber").ok()??.extract().ok()?;
+    Some(chamber.to_ascii_lowercase())
+}
+
+/// The batches that this connection committed since it was last asked belong to whoever is applying.
+pub(super) fn take_committed(
+    handle: &Handle,
+    patience: &Patience<'_>,
+) -> StoreResult<Vec<i64>> {
+    handle.with(patience, |store| Ok(store.take_committed()))
+}
