@@ -83,8 +83,7 @@ class DailyUpdater:
 
         Returns `{'success': True, 'dry_run', 'metrics'}`, or `{'success': False, 'error',
         'metrics'}` with `'circuit_breaker_open': True` where that was the cause. A failed update
-        is no exception;
-        KeyboardInterrupt is, after the run was wound down and recorded.
+        is no exception; KeyboardInterrupt is, after the run was wound down and recorded.
         """
         with Run(self, dry_run, progress_callback) as run:
             run.begin()
@@ -215,7 +214,7 @@ class DailyUpdater:
         return self._engine.run_sanity_checks(self)
 
     def _run_post_update_validation(self) -> None:
-        """Sets `validation_passed`, `validation_issues` and `validation_warnings` of the metrics."""
+        """Sets the metrics' `validation_passed`, `validation_issues`, `validation_warnings`."""
         self._engine.run_validation(self)
 
     def _run_historical_validation(self) -> None:
