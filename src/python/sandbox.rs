@@ -230,6 +230,7 @@ impl Sandbox {
 
 /// Pieces such as `500=0.05`, as the command line has them.
 #[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python strings come owned
 fn parse_faults(pieces: Vec<String>) -> PyResult<Vec<(&'static str, f64)>> {
     let shares = Shares::parse(&pieces).map_err(|error| raised(&error))?;
     Ok(shares

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::SandboxError;
+use super::asked::Route;
 use super::draw::{mix, mix_text, unit};
-use super::routes::Route;
 
 /// A way to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -11,12 +11,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::Response;
 use futures::{StreamExt, stream};
 
+use super::asked::{Asked, Query, Route};
 use super::cut::Scissors;
 use super::draw::mix_text;
 use super::faults::{Faults, Hit, Kind};
 use super::log::{KeyPlace, Log};
 use super::reply::Reply;
-use super::routes::{Asked, Query, Route, answer};
+use super::routes::answer;
 use super::world::World;
 
 const HOUR: Duration = Duration::from_secs(3600);

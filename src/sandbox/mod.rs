@@ -3,6 +3,7 @@
 //! Content is a generated Congress, or the rows of a hearings database. Everything that chance decides
 //! hangs on the seed, so that a run can be had again.
 
+mod asked;
 mod change;
 mod cut;
 mod draw;
