@@ -21,7 +21,7 @@ pub enum StoreError {
     ReadOnly { path: PathBuf, detail: String },
     #[error("{path}: {detail}")]
     Io { path: PathBuf, detail: String },
-    #[error("{path}: the disk is full; nothing of this batch was kept")]
+    #[error("{path}: the disk is full; nothing of what was being written was kept")]
     DiskFull { path: PathBuf },
     #[error("{path}: locked by another program or thread; waited {waited_seconds:.0} s")]
     Busy { path: PathBuf, waited_seconds: f64 },

@@ -74,7 +74,10 @@ const KNOWN: [(&str, &str); 3] = [
 
 impl SqliteStore {
     fn number(&self, sql: &str) -> StoreResult<i64> {
-        let found = self.conn.prepare_cached(sql).and_then(|mut s| s.query_row([], |r| r.get(0)));
+        let found = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row([], |r| r.get(0)));
         found.map_err(|err| classify(err, &self.path, "counting hearings"))
     }
 }
@@ -97,7 +100,9 @@ impl Health for SqliteStore {
         let given_out = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'hearings'";
         let largest: i64 = self.number(largest)?;
         // Tables without AUTOINCREMENT have no such table.
-        Ok(self.number(given_out).map_or(largest, |seq| seq.max(largest)))
+        Ok(self
+            .number(given_out)
+            .map_or(largest, |seq| seq.max(largest)))
     }
 
     fn hearing_count(&mut self) -> StoreResult<i64> {

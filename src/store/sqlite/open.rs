@@ -106,7 +106,14 @@ impl SqliteStore {
         .map_err(fail)?;
         // The first look into the file; a file that is none of SQLite's is found out here.
         conn.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))
-            .map_err(fail)?;
+            .map_err(|error| match fail(error) {
+                StoreError::ReadOnly { path, .. } => StoreError::ReadOnly {
+                    path,
+                    detail: "it is in WAL mode, where also reading needs leave to write beside it"
+                        .to_owned(),
+                },
+                other => other,
+            })?;
         conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16000;")
             .map_err(fail)?;
         let mut store = Self {
