@@ -7,6 +7,7 @@ mod committees;
 mod db;
 mod documents;
 mod foreign;
+mod guard;
 mod health;
 mod hearings;
 mod hearings_read;
@@ -57,7 +58,7 @@ pub(in crate::store) use locks::after_fork;
 pub(in crate::store) use open::{BUSY, Identity, look_at};
 pub use restore::{RestoreReport, restore};
 
-use foreign::Guard;
+use guard::Guard;
 
 /// One open database file.
 pub struct SqliteStore {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
-use super::foreign::Guard;
+use super::guard::Guard;
 use super::{SqliteStore, locks};
 use crate::store::{Access, StoreError, StoreResult};
 
