@@ -112,11 +112,6 @@ impl Client {
         self.inner.requests()
     }
 
-    /// A new run may wait out the breaker once again.
-    fn begin_run(&self) {
-        self.inner.begin_run();
-    }
-
     fn retry_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = self.inner.retry_stats();
         let dict = PyDict::new(py);
@@ -187,6 +182,13 @@ impl Source {
         match self {
             Self::Native(client) => client.requests(),
             Self::Foreign(foreign) => foreign.calls.load(Ordering::Relaxed),
+        }
+    }
+
+    /// A new run may wait out the breaker once again.
+    pub fn begin_run(&self) {
+        if let Self::Native(client) = self {
+            client.begin_run();
         }
     }
 

@@ -53,7 +53,10 @@ impl Engine {
         let source = face.source()?;
         let before = {
             let mut state = self.state();
-            *state.requests_before.get_or_insert_with(|| source.requests())
+            *state.requests_before.get_or_insert_with(|| {
+                source.begin_run();
+                source.requests()
+            })
         };
         let progress = Arc::new(Progress::new(callback));
         self.set_progress(Some(Arc::clone(&progress)));
