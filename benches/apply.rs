@@ -18,8 +18,11 @@ const COMMITTEES: usize = 214;
 
 fn person(n: usize) -> Witness {
     // Letters only: digits would not survive in a name.
-    let word: String =
-        n.to_string().bytes().map(|digit| char::from(b'a' + digit - b'0')).collect();
+    let word: String = n
+        .to_string()
+        .bytes()
+        .map(|digit| char::from(b'a' + digit - b'0'))
+        .collect();
     let last = format!("K{word}");
     Witness {
         full_name: format!("Jane {last}"),
@@ -36,7 +39,8 @@ fn meeting(n: usize, people: &[usize], revision: usize) -> Meeting {
         .iter()
         .map(|witness| {
             let last = witness.last_name.as_deref().unwrap_or_default();
-            let url = format!("https://docs.house.gov/{n}/HHRG-119-II00-Wstate-{last}J-20250909.pdf");
+            let url =
+                format!("https://docs.house.gov/{n}/HHRG-119-II00-Wstate-{last}J-20250909.pdf");
             WitnessDocument {
                 document_type: "Statement",
                 format: Some("PDF".to_owned()),
@@ -49,14 +53,21 @@ fn meeting(n: usize, people: &[usize], revision: usize) -> Meeting {
         event_id: (100_000 + n).to_string(),
         congress: Some(119),
         chamber: Some(Chamber::House),
-        title: Some(format!("Oversight hearing {n} on the budget request, revision {revision}")),
+        title: Some(format!(
+            "Oversight hearing {n} on the budget request, revision {revision}"
+        )),
         meeting_type: Some(MeetingType::Hearing),
         date: Some("2025-09-09".to_owned()),
         time: Some("18:00:00".to_owned()),
-        location: Some(format!("{} Longworth House Office Building", 1_300 + revision)),
-        url: Some(format!("https://api.congress.gov/v3/committee-meeting/119/house/{n}")),
+        location: Some(format!(
+            "{} Longworth House Office Building",
+            1_300 + revision
+        )),
+        url: Some(format!(
+            "https://api.congress.gov/v3/committee-meeting/119/house/{n}"
+        )),
         update_date: parse_datetime(&format!("2025-09-0{}T10:00:00Z", 1 + revision)),
-        committees: (0..1 + n % 2)
+        committees: (0..=n % 2)
             .map(|k| CommitteeRef {
                 system_code: format!("hs{:04}", (n * 7 + k) % COMMITTEES),
                 name: None,
@@ -72,7 +83,8 @@ fn meeting(n: usize, people: &[usize], revision: usize) -> Meeting {
 fn build(path: &Path, journal_mode: &str) {
     init(path).expect("a new database");
     let conn = rusqlite::Connection::open(path).expect("opens");
-    conn.pragma_update(None, "journal_mode", journal_mode).expect("journal mode");
+    conn.pragma_update(None, "journal_mode", journal_mode)
+        .expect("journal mode");
     for n in 0..COMMITTEES {
         conn.execute(
             "INSERT INTO committees (system_code, name, chamber, type, congress) \
@@ -92,9 +104,19 @@ fn apply(path: &Path, meetings: &[Meeting]) -> Duration {
     store.bring_up().expect("is up to date");
     let start = Instant::now();
     for (number, batch) in (1_i64..).zip(meetings.chunks(50)) {
-        store.begin(BatchHead { run: None, number, kind: BatchKind::Batch }).expect("begins");
+        store
+            .begin(BatchHead {
+                run: None,
+                number,
+                kind: BatchKind::Batch,
+            })
+            .expect("begins");
         for meeting in batch {
-            black_box(store.write_meeting(meeting, None, Components::default()).expect("writes"));
+            black_box(
+                store
+                    .write_meeting(meeting, None, Components::default())
+                    .expect("writes"),
+            );
         }
         store.commit().expect("commits");
     }

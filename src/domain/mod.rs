@@ -24,6 +24,6 @@ pub use dates::{DateTime, parse_datetime};
 pub use document::{MeetingDocument, Slot, Transcript, WitnessDocument, match_slot, slot_of};
 pub use meeting::{Issue, ListItem, Meeting, MeetingStatus, MeetingType, Notice, Parsed};
 pub use parse::{ListPage, parse_list_item, parse_list_page, parse_meeting};
-pub use person::{Witness, name_key, organization_key, split_name};
+pub use person::{Witness, name_key, organization_key, split_name, without_courtesy};
 pub use text::one_line;
 pub use video::{Video, VideoType, pick_video};

@@ -47,7 +47,7 @@ pub fn split_name(full_name: &str) -> (Option<String>, Option<String>) {
 }
 
 /// A name without its courtesy titles; never without anything.
-pub(super) fn without_courtesy(name: &str) -> &str {
+pub fn without_courtesy(name: &str) -> &str {
     let mut rest = name.trim();
     while let Some((title, after)) = split_courtesy(rest) {
         // "Hon" without a full stop is a given name, unless a given name follows it.

@@ -24,7 +24,13 @@ pub(super) fn write(
              FROM hearing_bills WHERE hearing_id = ?1"
         ),
         [hearing_id],
-        |r| Ok((r.get::<_, i64>(0)?, r.get::<_, bool>(1)?, r.get::<_, i64>(2)?)),
+        |r| {
+            Ok((
+                r.get::<_, i64>(0)?,
+                r.get::<_, bool>(1)?,
+                r.get::<_, i64>(2)?,
+            ))
+        },
     )?;
     if how == Related::FillGaps && !stored.is_empty() {
         return Ok(());
@@ -50,8 +56,15 @@ pub(super) fn write(
         )?;
         written.changed = true;
     }
-    for (_, _, row) in stored.iter().filter(|(id, ours, _)| *ours && !named.contains(id)) {
-        db.exec("hearing_bills", "DELETE FROM hearing_bills WHERE hearing_bill_id = ?1", [row])?;
+    for (_, _, row) in stored
+        .iter()
+        .filter(|(id, ours, _)| *ours && !named.contains(id))
+    {
+        db.exec(
+            "hearing_bills",
+            "DELETE FROM hearing_bills WHERE hearing_bill_id = ?1",
+            [row],
+        )?;
         written.changed = true;
     }
     Ok(())

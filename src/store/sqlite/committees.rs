@@ -33,7 +33,11 @@ pub(super) fn write_links(
     how: Related,
     written: &mut Written,
 ) -> StoreResult<()> {
-    let stored = if written.added { Vec::new() } else { links(db, written.hearing_id)? };
+    let stored = if written.added {
+        Vec::new()
+    } else {
+        links(db, written.hearing_id)?
+    };
     if how == Related::FillGaps && !stored.is_empty() {
         return Ok(());
     }
@@ -41,7 +45,10 @@ pub(super) fn write_links(
     for committee in &meeting.committees {
         let id = find(db, &committee.system_code)?.ok_or_else(|| StoreError::BadRecord {
             what: format!("event {}", meeting.event_id),
-            problem: format!("committee '{}' is not in the database", committee.system_code),
+            problem: format!(
+                "committee '{}' is not in the database",
+                committee.system_code
+            ),
         })?;
         if !named.contains(&id) {
             named.push(id);
@@ -54,7 +61,10 @@ pub(super) fn write_links(
             written.changed = true;
         }
     }
-    for gone in stored.iter().filter(|link| !named.contains(&link.committee_id)) {
+    for gone in stored
+        .iter()
+        .filter(|link| !named.contains(&link.committee_id))
+    {
         db.exec(
             "hearing_committees",
             "DELETE FROM hearing_committees WHERE hearing_id = ?1 AND committee_id = ?2",
@@ -101,12 +111,14 @@ pub(super) fn write(db: Db<'_>, committee: &Committee, congress: i64) -> StoreRe
     }
     let parent = match &committee.parent {
         None => None,
-        Some(parent) => Some(find(db, &parent.system_code)?.ok_or_else(|| {
-            StoreError::BadRecord {
-                what: format!("committee '{}'", committee.system_code),
-                problem: format!("its parent '{}' is not in the database", parent.system_code),
-            }
-        })?),
+        Some(parent) => {
+            Some(
+                find(db, &parent.system_code)?.ok_or_else(|| StoreError::BadRecord {
+                    what: format!("committee '{}'", committee.system_code),
+                    problem: format!("its parent '{}' is not in the database", parent.system_code),
+                })?,
+            )
+        }
     };
     let now = utc_now();
     db.insert(

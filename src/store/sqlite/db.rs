@@ -1,14 +1,15 @@
 //! Small helpers over the connection: cached statements, classified failures, columns by name.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ValueRef};
 use rusqlite::{Connection, Params, params_from_iter};
 
+use super::SqliteStore;
 use super::classify::classify;
 use super::memo::{Memo, Shape};
-use super::SqliteStore;
 use crate::store::{SqlValue, StoreResult};
 
 /// A column of a row to be written.
@@ -24,7 +25,11 @@ pub(super) struct Db<'a> {
 
 impl SqliteStore {
     pub(super) fn db(&self) -> Db<'_> {
-        Db { conn: &self.conn, path: &self.path, memo: &self.memo }
+        Db {
+            conn: &self.conn,
+            path: &self.path,
+            memo: &self.memo,
+        }
     }
 }
 
@@ -35,7 +40,12 @@ impl Db<'_> {
 
     /// -> rows changed.
     pub(super) fn exec(&self, what: &str, sql: &str, params: impl Params) -> StoreResult<usize> {
-        self.fail(self.conn.prepare_cached(sql).and_then(|mut s| s.execute(params)), what)
+        self.fail(
+            self.conn
+                .prepare_cached(sql)
+                .and_then(|mut s| s.execute(params)),
+            what,
+        )
     }
 
     /// The first row, if any.
@@ -76,8 +86,9 @@ impl Db<'_> {
     /// Forgets the tables' columns where the schema changed since they were read. Called once at the
     /// start of each piece of work.
     pub(super) fn refresh(&self) -> StoreResult<()> {
-        let version =
-            self.one("schema", "PRAGMA main.schema_version", [], |r| r.get(0))?.unwrap_or(0);
+        let version = self
+            .one("schema", "PRAGMA main.schema_version", [], |r| r.get(0))?
+            .unwrap_or(0);
         if version != self.memo.version.get() {
             self.memo.shapes.borrow_mut().clear();
             self.memo.version.set(version);
@@ -97,7 +108,10 @@ impl Db<'_> {
             |r| r.get(0),
         )?;
         let shape = Arc::new(Shape { columns });
-        self.memo.shapes.borrow_mut().insert(table.to_owned(), Arc::clone(&shape));
+        self.memo
+            .shapes
+            .borrow_mut()
+            .insert(table.to_owned(), Arc::clone(&shape));
         Ok(shape)
     }
 
@@ -211,7 +225,9 @@ pub(super) fn text(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Optio
 pub(super) fn integer(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Option<i64>> {
     Ok(match row.get_ref(at)? {
         ValueRef::Integer(i) => Some(i),
-        ValueRef::Text(t) => std::str::from_utf8(t).ok().and_then(|t| t.trim().parse().ok()),
+        ValueRef::Text(t) => std::str::from_utf8(t)
+            .ok()
+            .and_then(|t| t.trim().parse().ok()),
         _ => None,
     })
 }
@@ -230,7 +246,19 @@ pub(super) fn sql_value(value: ValueRef<'_>) -> SqlValue {
     }
 }
 
+thread_local! {
+    /// The last second and its text: a batch asks thousands of times in one.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
 /// Now, UTC, as row timestamps are stored.
 pub(super) fn utc_now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string()
+    let now = jiff::Timestamp::now();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != now.as_second() {
+            *second = now.as_second();
+            *text = now.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        }
+        text.clone()
+    })
 }

@@ -16,7 +16,11 @@ pub(super) fn write_supporting(
     if meeting.meeting_documents.is_empty() || !db.exists("supporting_documents")? {
         return Ok(());
     }
-    let stored = if written.added { Vec::new() } else { supporting(db, hearing_id)? };
+    let stored = if written.added {
+        Vec::new()
+    } else {
+        supporting(db, hearing_id)?
+    };
     if how == Related::FillGaps && !stored.is_empty() {
         return Ok(());
     }
@@ -98,7 +102,12 @@ fn refresh(db: Db<'_>, there: &StoredDocument, document: &MeetingDocument) -> St
     }
     let now = utc_now();
     pairs.push(("updated_at", &now));
-    Ok(db.update("supporting_documents", "document_id", there.document_id, &pairs)? > 0)
+    Ok(db.update(
+        "supporting_documents",
+        "document_id",
+        there.document_id,
+        &pairs,
+    )? > 0)
 }
 
 /// Brings the transcripts in step: one is the same by its address, else by its jacket number.
@@ -112,7 +121,11 @@ pub(super) fn write_transcripts(
     if meeting.transcripts.is_empty() || !db.exists("hearing_transcripts")? {
         return Ok(());
     }
-    let stored = if written.added { Vec::new() } else { transcripts(db, hearing_id)? };
+    let stored = if written.added {
+        Vec::new()
+    } else {
+        transcripts(db, hearing_id)?
+    };
     if how == Related::FillGaps && !stored.is_empty() {
         return Ok(());
     }
@@ -124,7 +137,8 @@ pub(super) fn write_transcripts(
         }
         seen.push(transcript);
         let jacket = Some(transcript.jacket_number.as_str());
-        let by_url = |s: &&crate::store::StoredTranscript| s.url.is_some() && s.url == transcript.url;
+        let by_url =
+            |s: &&crate::store::StoredTranscript| s.url.is_some() && s.url == transcript.url;
         let by_jacket = |s: &&crate::store::StoredTranscript| s.jacket_number.as_deref() == jacket;
         let mut free = stored.iter().filter(|s| !kept.contains(&s.transcript_id));
         let now = utc_now();
@@ -139,7 +153,12 @@ pub(super) fn write_transcripts(
             kept.push(there.transcript_id);
             if !pairs.is_empty() {
                 pairs.push(("updated_at", &now));
-                db.update("hearing_transcripts", "transcript_id", there.transcript_id, &pairs)?;
+                db.update(
+                    "hearing_transcripts",
+                    "transcript_id",
+                    there.transcript_id,
+                    &pairs,
+                )?;
                 written.changed = true;
             }
         } else {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::db::{Db, integer, quoted, sql_value, text};
 use super::{SqliteStore, committees, hearings_write, witnesses};
 use crate::domain::{Committee, Components, Meeting};
-use crate::store::{Hearings, Related, Row, StoreError, StoreResult, StoredMeeting, Transactions, Written};
+use crate::store::{
+    Hearings, Related, Row, StoreError, StoreResult, StoredMeeting, Transactions, Written,
+};
 
 impl SqliteStore {
     /// The connection for writing: a transaction must be open.
@@ -27,11 +29,19 @@ impl SqliteStore {
 
 impl Hearings for SqliteStore {
     fn hearing_row(&mut self, event_id: &str) -> StoreResult<Option<Row>> {
-        row(self.reading()?, "SELECT * FROM hearings WHERE event_id = ?1", &event_id)
+        row(
+            self.reading()?,
+            "SELECT * FROM hearings WHERE event_id = ?1",
+            &event_id,
+        )
     }
 
     fn hearing_row_by_id(&mut self, hearing_id: i64) -> StoreResult<Option<Row>> {
-        row(self.reading()?, "SELECT * FROM hearings WHERE hearing_id = ?1", &hearing_id)
+        row(
+            self.reading()?,
+            "SELECT * FROM hearings WHERE hearing_id = ?1",
+            &hearing_id,
+        )
     }
 
     fn columns(&mut self, table: &str) -> StoreResult<Vec<String>> {
@@ -40,13 +50,17 @@ impl Hearings for SqliteStore {
 
     fn committee_row(&mut self, system_code: &str) -> StoreResult<Option<Row>> {
         let db = self.reading()?;
-        let Some(id) = committees::find(db, system_code)? else { return Ok(None) };
+        let Some(id) = committees::find(db, system_code)? else {
+            return Ok(None);
+        };
         row(db, "SELECT * FROM committees WHERE committee_id = ?1", &id)
     }
 
     fn stored_meeting(&mut self, event_id: &str) -> StoreResult<Option<StoredMeeting>> {
         let db = self.reading()?;
-        let Some(mut meeting) = read_hearing(db, Key::Event(event_id))? else { return Ok(None) };
+        let Some(mut meeting) = read_hearing(db, Key::Event(event_id))? else {
+            return Ok(None);
+        };
         super::hearings_read::related(db, &mut meeting)?;
         Ok(Some(meeting))
     }
@@ -68,8 +82,12 @@ impl Hearings for SqliteStore {
         if !db.exists("committees")? {
             return Ok(HashSet::new());
         }
-        let codes =
-            db.all("committees", "SELECT lower(system_code) FROM committees", [], |r| text(r, 0))?;
+        let codes = db.all(
+            "committees",
+            "SELECT lower(system_code) FROM committees",
+            [],
+            |r| text(r, 0),
+        )?;
         Ok(codes.into_iter().flatten().collect())
     }
 
@@ -90,7 +108,10 @@ impl Hearings for SqliteStore {
         how: Related,
     ) -> StoreResult<Written> {
         let db = self.writing()?;
-        let mut written = Written { hearing_id, ..Written::default() };
+        let mut written = Written {
+            hearing_id,
+            ..Written::default()
+        };
         hearings_write::write_related(db, meeting, components, how, &mut written)?;
         if written.changed {
             hearings_write::touch(db, hearing_id)?;
@@ -159,9 +180,10 @@ fn row(db: Db<'_>, sql: &str, key: &dyn rusqlite::ToSql) -> StoreResult<Option<R
     let found = (|| {
         let mut statement = db.conn.prepare_cached(sql)?;
         let mut rows = statement.query([key])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let columns: Arc<[String]> =
-            row.as_ref().column_names().into_iter().map(str::to_owned).collect();
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let columns: Arc<[String]> = row.as_ref().column_names().map(str::to_owned).collect();
         let values = (0..columns.len())
             .map(|at| row.get_ref(at).map(sql_value))
             .collect::<rusqlite::Result<Vec<_>>>()?;

@@ -47,8 +47,11 @@ fn appearances(db: Db<'_>, hearing_id: i64) -> StoreResult<Vec<StoredWitness>> {
     if !db.exists("witness_appearances")? || !db.exists("witnesses")? {
         return Ok(Vec::new());
     }
-    let of_appearance =
-        db.select_list("witness_appearances", "a.", &["position", "appearance_order"])?;
+    let of_appearance = db.select_list(
+        "witness_appearances",
+        "a.",
+        &["position", "appearance_order"],
+    )?;
     let organization = db.select_list("witnesses", "w.", &["organization"])?;
     db.all(
         "witness_appearances",
@@ -126,7 +129,14 @@ pub(super) fn supporting(db: Db<'_>, hearing_id: i64) -> StoreResult<Vec<StoredD
     let list = db.select_list(
         "supporting_documents",
         "",
-        &["document_id", "document_type", "title", "description", "format_type", "document_url"],
+        &[
+            "document_id",
+            "document_type",
+            "title",
+            "description",
+            "format_type",
+            "document_url",
+        ],
     )?;
     db.all(
         "supporting_documents",

@@ -642,9 +642,11 @@ fn callers_witnesses_and_appearances_keep_their_ids() {
         (1, false)
     );
     let (id, added) = store
-        .get_or_create_witness("Sue Storm", None, Some("Chief"))
+        .get_or_create_witness("The Honorable Sue Storm", None, Some("Chief"))
         .unwrap();
     assert!(added);
+    let name = format!("SELECT full_name || first_name FROM witnesses WHERE witness_id = {id}");
+    assert_eq!(value(&store, &name), "Sue StormSue");
     let (appearance, added) = store
         .create_witness_appearance(id, 1, Some("Chief"), None, Some(2))
         .unwrap();

@@ -69,7 +69,13 @@ pub(super) fn write_related(
 
 /// Moves `updated_at`: something of the hearing changed.
 pub(super) fn touch(db: Db<'_>, hearing_id: i64) -> StoreResult<()> {
-    db.update("hearings", "hearing_id", hearing_id, &[("updated_at", &utc_now())]).map(|_| ())
+    db.update(
+        "hearings",
+        "hearing_id",
+        hearing_id,
+        &[("updated_at", &utc_now())],
+    )
+    .map(|_| ())
 }
 
 fn insert(db: Db<'_>, meeting: &Meeting) -> StoreResult<i64> {
@@ -77,7 +83,9 @@ fn insert(db: Db<'_>, meeting: &Meeting) -> StoreResult<i64> {
     let congress = match meeting.congress.or(db.memo.default_congress.get()) {
         Some(congress) => congress,
         None => db
-            .one("hearings", "SELECT max(congress) FROM hearings", [], |r| r.get(0))?
+            .one("hearings", "SELECT max(congress) FROM hearings", [], |r| {
+                r.get(0)
+            })?
             .flatten()
             .ok_or_else(|| StoreError::BadRecord {
                 what: format!("event {}", meeting.event_id),
@@ -85,13 +93,20 @@ fn insert(db: Db<'_>, meeting: &Meeting) -> StoreResult<i64> {
             })?,
     };
     let chamber = meeting.chamber.unwrap_or(Chamber::NoChamber).for_hearing();
-    let kind = meeting.meeting_type.unwrap_or(MeetingType::Hearing).as_str();
+    let kind = meeting
+        .meeting_type
+        .unwrap_or(MeetingType::Hearing)
+        .as_str();
     let status = meeting.status.unwrap_or(MeetingStatus::Scheduled).as_str();
     let title = meeting.title.as_deref().unwrap_or_default();
     let page = if meeting.congress.is_some() {
         meeting.congress_gov_url()
     } else {
-        Meeting { congress: Some(congress), ..named(meeting) }.congress_gov_url()
+        Meeting {
+            congress: Some(congress),
+            ..named(meeting)
+        }
+        .congress_gov_url()
     };
     let video = meeting.video.as_ref();
     let update_date = meeting.update_date.map(crate::domain::DateTime::stored);
@@ -112,7 +127,10 @@ fn insert(db: Db<'_>, meeting: &Meeting) -> StoreResult<i64> {
             ("url", &meeting.url),
             ("congress_gov_url", &page),
             ("video_url", &video.map(|v| v.url.as_str())),
-            ("youtube_video_id", &video.and_then(|v| v.youtube_id.as_deref())),
+            (
+                "youtube_video_id",
+                &video.and_then(|v| v.youtube_id.as_deref()),
+            ),
             ("video_type", &video.map(|v| v.video_type.as_str())),
             ("update_date", &update_date),
             ("created_at", &now),
@@ -155,14 +173,29 @@ fn update(
     let page = new_page(stored, meeting);
     let texts = [
         ("chamber", other(stored.chamber.as_deref(), chamber)),
-        ("title", other_words(stored.title.as_deref(), meeting.title.as_deref())),
+        (
+            "title",
+            other_words(stored.title.as_deref(), meeting.title.as_deref()),
+        ),
         ("hearing_type", other(stored.hearing_type.as_deref(), kind)),
         ("status", other(stored.status.as_deref(), status)),
         ("hearing_date", date),
         ("hearing_date_only", date),
-        ("hearing_time", other(stored.time.as_deref(), meeting.time.as_deref())),
-        ("location", other_words(stored.location.as_deref(), meeting.location.as_deref())),
-        ("jacket_number", other(stored.jacket_number.as_deref(), meeting.jacket_number.as_deref())),
+        (
+            "hearing_time",
+            other(stored.time.as_deref(), meeting.time.as_deref()),
+        ),
+        (
+            "location",
+            other_words(stored.location.as_deref(), meeting.location.as_deref()),
+        ),
+        (
+            "jacket_number",
+            other(
+                stored.jacket_number.as_deref(),
+                meeting.jacket_number.as_deref(),
+            ),
+        ),
         ("congress_gov_url", page.as_deref()),
     ];
     let congress = meeting.congress.filter(|c| stored.congress != Some(*c));

@@ -1,11 +1,12 @@
 //! What changed in a hearing, when, field by field.
 
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeSet, HashMap};
 
 use super::db::{Db, text};
 use super::journal_entries::{ENTRY, Entry, Op, entry};
 use super::journal_image::{Cell, Image};
-use crate::store::{FieldChange, RunId, SqlValue, StoreResult};
+use crate::store::{BatchId, FieldChange, RunId, SqlValue, StoreResult};
 
 /// Columns that follow every change and tell nothing of it.
 const SILENT: [&str; 2] = ["updated_at", "created_at"];
@@ -27,38 +28,49 @@ pub(super) fn history(db: Db<'_>, event_id: &str) -> StoreResult<Vec<FieldChange
     let mut origins: HashMap<i64, Origin> = HashMap::new();
     let mut changes = Vec::new();
     for entry in &entries {
-        if !origins.contains_key(&entry.batch) {
-            let origin = db.one(
-                "journal",
-                "SELECT created_at, run_id, kind FROM updater_batches WHERE batch_id = ?1",
-                [entry.batch],
-                |r| {
-                    Ok(Origin {
-                        at: text(r, 0)?.unwrap_or_default(),
-                        run: r.get(1)?,
-                        kind: text(r, 2)?.unwrap_or_default(),
-                    })
-                },
-            )?;
-            let Some(origin) = origin else { continue };
-            origins.insert(entry.batch, origin);
-        }
-        if let Some(origin) = origins.get(&entry.batch) {
-            describe(db, entry, origin, &mut changes)?;
-        }
+        let origin = match origins.entry(entry.batch) {
+            Slot::Occupied(known) => known.into_mut(),
+            Slot::Vacant(new) => match origin(db, entry.batch)? {
+                Some(origin) => new.insert(origin),
+                None => continue,
+            },
+        };
+        describe(db, entry, origin, &mut changes)?;
     }
     Ok(changes)
+}
+
+fn origin(db: Db<'_>, batch: BatchId) -> StoreResult<Option<Origin>> {
+    db.one(
+        "journal",
+        "SELECT created_at, run_id, kind FROM updater_batches WHERE batch_id = ?1",
+        [batch],
+        |r| {
+            Ok(Origin {
+                at: text(r, 0)?.unwrap_or_default(),
+                run: r.get(1)?,
+                kind: text(r, 2)?.unwrap_or_default(),
+            })
+        },
+    )
 }
 
 /// Row ids that the event has or had.
 fn hearing_ids(db: Db<'_>, event_id: &str) -> StoreResult<BTreeSet<i64>> {
     let sql = "SELECT hearing_id FROM hearings WHERE event_id = ?1";
-    let mut ids: BTreeSet<i64> = db.all("hearings", sql, [event_id], |r| r.get(0))?.into_iter().collect();
+    let mut ids: BTreeSet<i64> = db
+        .all("hearings", sql, [event_id], |r| r.get(0))?
+        .into_iter()
+        .collect();
     let sql = format!(
         "SELECT {ENTRY} FROM updater_journal WHERE table_name = 'hearings' AND op IN ('I', 'D') \
          AND (instr(before, ?1) OR instr(after, ?1))"
     );
-    for entry in db.all("journal", &sql, [event_id], entry)?.into_iter().flatten() {
+    for entry in db
+        .all("journal", &sql, [event_id], entry)?
+        .into_iter()
+        .flatten()
+    {
         let image = entry.after.as_ref().or(entry.before.as_ref());
         if image.and_then(|i| i.text("event_id")).as_deref() == Some(event_id) {
             ids.extend(entry.hearing_id);
@@ -73,7 +85,9 @@ fn describe(
     origin: &Origin,
     changes: &mut Vec<FieldChange>,
 ) -> StoreResult<()> {
-    let Some(image) = entry.after.as_ref().or(entry.before.as_ref()) else { return Ok(()) };
+    let Some(image) = entry.after.as_ref().or(entry.before.as_ref()) else {
+        return Ok(());
+    };
     let row = row_name(db, &entry.table, image)?;
     let change = |action, field: &str, before: Option<&Cell>, after: Option<&Cell>| FieldChange {
         at: origin.at.clone(),
@@ -109,23 +123,38 @@ fn row_name(db: Db<'_>, table: &str, image: &Image) -> StoreResult<String> {
     Ok(match table {
         "hearings" => String::new(),
         "hearing_committees" => {
-            format!("committee {}", named(db, "committees", "committee_id", "system_code", image)?)
+            format!(
+                "committee {}",
+                named(db, "committees", "committee_id", "system_code", image)?
+            )
         }
         "witness_appearances" => {
-            format!("witness {}", named(db, "witnesses", "witness_id", "full_name", image)?)
+            format!(
+                "witness {}",
+                named(db, "witnesses", "witness_id", "full_name", image)?
+            )
         }
         "hearing_transcripts" => format!("transcript {}", own("jacket_number")),
         "hearing_bills" => format!("bill {}", bill(db, image)?),
         _ => match image.text("document_url").or_else(|| image.text("title")) {
             Some(told) => format!("document {told}"),
-            None => format!("row {}", image.0.first().and_then(|(_, c)| c.readable()).unwrap_or_default()),
+            None => format!(
+                "row {}",
+                image
+                    .0
+                    .first()
+                    .and_then(|(_, c)| c.readable())
+                    .unwrap_or_default()
+            ),
         },
     })
 }
 
 /// The name of a row that another one refers to: as it is now, else as the journal last saw it.
 fn named(db: Db<'_>, table: &str, key: &str, name: &str, image: &Image) -> StoreResult<String> {
-    let Some(id) = image.integer(key) else { return Ok("?".to_owned()) };
+    let Some(id) = image.integer(key) else {
+        return Ok("?".to_owned());
+    };
     if db.exists(table)? {
         let sql = format!("SELECT {name} FROM {table} WHERE {key} = ?1");
         if let Some(Some(found)) = db.one(table, &sql, [id], |r| text(r, 0))? {
@@ -138,13 +167,20 @@ fn named(db: Db<'_>, table: &str, key: &str, name: &str, image: &Image) -> Store
     );
     let part = format!("\"{key}\":{id}");
     let seen = db.all("journal", &sql, [table, part.as_str()], entry)?;
-    let images = seen.into_iter().flatten().filter_map(|e| e.after.or(e.before));
-    let found = images.filter(|i| i.integer(key) == Some(id)).find_map(|i| i.text(name));
+    let images = seen
+        .into_iter()
+        .flatten()
+        .filter_map(|e| e.after.or(e.before));
+    let found = images
+        .filter(|i| i.integer(key) == Some(id))
+        .find_map(|i| i.text(name));
     Ok(found.unwrap_or_else(|| id.to_string()))
 }
 
 fn bill(db: Db<'_>, image: &Image) -> StoreResult<String> {
-    let Some(id) = image.integer("bill_id") else { return Ok("?".to_owned()) };
+    let Some(id) = image.integer("bill_id") else {
+        return Ok("?".to_owned());
+    };
     let found = if db.exists("bills")? {
         db.one(
             "bills",

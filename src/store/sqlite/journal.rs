@@ -26,8 +26,13 @@ const PREFIX: &str = "updater_j_";
 
 /// Registers the journal's SQL functions and makes its triggers anew.
 pub(super) fn install(conn: &Connection, batch: &Arc<AtomicI64>) -> StoreResult<()> {
-    install_all(conn, batch)
-        .map_err(|e| classify(e, Path::new(conn.path().unwrap_or_default()), "journal triggers"))
+    install_all(conn, batch).map_err(|e| {
+        classify(
+            e,
+            Path::new(conn.path().unwrap_or_default()),
+            "journal triggers",
+        )
+    })
 }
 
 fn install_all(conn: &Connection, batch: &Arc<AtomicI64>) -> rusqlite::Result<()> {
@@ -97,7 +102,14 @@ fn functions(conn: &Connection, batch: &Arc<AtomicI64>) -> rusqlite::Result<()> 
         let second = context.get_raw(1).as_str()?;
         let inner = first.strip_suffix('}').unwrap_or(first);
         let rest = second.strip_prefix('{').unwrap_or(second);
-        Ok(format!("{inner}{}{rest}", if inner.len() > 1 && rest.len() > 1 { "," } else { "" }))
+        Ok(format!(
+            "{inner}{}{rest}",
+            if inner.len() > 1 && rest.len() > 1 {
+                ","
+            } else {
+                ""
+            }
+        ))
     })?;
     conn.create_scalar_function("updater_name_key", 1, pure, |context| {
         Ok(name_key(&text_of(context.get_raw(0))))
@@ -131,8 +143,9 @@ pub(super) fn image_sql(table: &Table, alias: &str) -> String {
     for column in &table.columns {
         parts.push(format!("{}, {alias}.{}", literal(column), quoted(column)));
     }
-    let mut calls =
-        parts.chunks(COLUMNS_AT_ONCE).map(|chunk| format!("updater_image({})", chunk.join(", ")));
+    let mut calls = parts
+        .chunks(COLUMNS_AT_ONCE)
+        .map(|chunk| format!("updater_image({})", chunk.join(", ")));
     let first = calls.next().unwrap_or_else(|| "'{}'".to_owned());
     calls.fold(first, |all, next| format!("updater_join({all}, {next})"))
 }
@@ -160,13 +173,39 @@ fn table_triggers(sql: &mut String, table: &Table) {
             let c = quoted(c);
             format!("OLD.{c} IS NOT NEW.{c} COLLATE BINARY OR typeof(OLD.{c}) <> typeof(NEW.{c})")
         })
-        .chain(table.rowid.filter(|_| table.key.is_empty()).map(|r| format!("OLD.{r} <> NEW.{r}")))
+        .chain(
+            table
+                .rowid
+                .filter(|_| table.key.is_empty())
+                .map(|r| format!("OLD.{r} <> NEW.{r}")),
+        )
         .collect::<Vec<_>>()
         .join(" OR ");
     let events = [
-        ("I", "INSERT", String::new(), hearing_sql(table, "NEW"), "NULL", new.as_str()),
-        ("U", "UPDATE", format!("WHEN {differs} "), hearing_sql(table, "NEW"), &old, &new),
-        ("D", "DELETE", String::new(), hearing_sql(table, "OLD"), &old, "NULL"),
+        (
+            "I",
+            "INSERT",
+            String::new(),
+            hearing_sql(table, "NEW"),
+            "NULL",
+            new.as_str(),
+        ),
+        (
+            "U",
+            "UPDATE",
+            format!("WHEN {differs} "),
+            hearing_sql(table, "NEW"),
+            &old,
+            &new,
+        ),
+        (
+            "D",
+            "DELETE",
+            String::new(),
+            hearing_sql(table, "OLD"),
+            &old,
+            "NULL",
+        ),
     ];
     for (op, event, when, hearing, before, after) in events {
         let _ = write!(
@@ -202,5 +241,7 @@ END;";
 
 /// Whether a statement needs `recursive_triggers` for the journal to see all that it does.
 pub(super) fn sees_replace(sql: &str) -> bool {
-    sql.as_bytes().windows(7).any(|word| word.eq_ignore_ascii_case(b"replace"))
+    sql.as_bytes()
+        .windows(7)
+        .any(|word| word.eq_ignore_ascii_case(b"replace"))
 }

@@ -50,8 +50,8 @@ pub(super) fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Entry, i
         before: image(&before),
         after: image(&after),
     };
-    let sound = entry.before.is_some() == (op != Op::Insert)
-        && entry.after.is_some() == (op != Op::Delete);
+    let sound =
+        entry.before.is_some() == (op != Op::Insert) && entry.after.is_some() == (op != Op::Delete);
     Ok(if sound { Ok(entry) } else { Err(id) })
 }
 
@@ -67,7 +67,9 @@ pub(super) fn entries(db: Db<'_>, batches: &[BatchId]) -> StoreResult<Vec<Entry>
             [batch],
             |r| Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?)),
         )?;
-        let Some((Some(first), Some(last))) = range else { continue };
+        let Some((Some(first), Some(last))) = range else {
+            continue;
+        };
         let found = db.all(
             "journal",
             &format!(
@@ -98,7 +100,10 @@ impl Catalog {
     pub(super) fn read(db: Db<'_>) -> StoreResult<Self> {
         let tables = db.fail(tables(db.conn), "reading the schema")?;
         let references = db.fail(references(db.conn, &tables), "reading the schema")?;
-        let tables = tables.into_iter().map(|t| (t.name.to_ascii_lowercase(), t)).collect();
+        let tables = tables
+            .into_iter()
+            .map(|t| (t.name.to_ascii_lowercase(), t))
+            .collect();
         Ok(Self { tables, references })
     }
 
@@ -121,7 +126,11 @@ impl RowKey {
         let cells: Vec<Cell> = if table.key.is_empty() {
             vec![image.get(ROWID)?.clone()]
         } else {
-            table.key.iter().map(|column| image.get(column).cloned()).collect::<Option<_>>()?
+            table
+                .key
+                .iter()
+                .map(|column| image.get(column).cloned())
+                .collect::<Option<_>>()?
         };
         let id = format!("{} {cells:?}", table.name);
         Some(Self { cells, id })
@@ -132,7 +141,11 @@ impl RowKey {
         if table.key.is_empty() {
             return format!("{} IS ?", table.rowid.unwrap_or("rowid"));
         }
-        let parts: Vec<String> = table.key.iter().map(|c| format!("{} IS ?", quoted(c))).collect();
+        let parts: Vec<String> = table
+            .key
+            .iter()
+            .map(|c| format!("{} IS ?", quoted(c)))
+            .collect();
         parts.join(" AND ")
     }
 }
@@ -155,21 +168,28 @@ pub(super) fn current(db: Db<'_>, table: &Table, key: &RowKey) -> StoreResult<Op
 
 /// Whether a row is as an image says, in the columns that are still there.
 pub(super) fn is_as(table: &Table, now: &Image, image: &Image) -> bool {
-    image.0.iter().filter(|(name, _)| table.has(name)).all(|(name, cell)| {
-        now.get(name).is_some_and(|now| now.same(cell))
-    })
+    image
+        .0
+        .iter()
+        .filter(|(name, _)| table.has(name))
+        .all(|(name, cell)| now.get(name).is_some_and(|now| now.same(cell)))
 }
 
 /// A row as people know it: `hearings 1346 (event 118296)`, `witnesses 17 'Jane Roe'`.
 pub(super) fn name_of(table: &str, key: &RowKey, image: Option<&Image>) -> String {
-    let ids: Vec<String> =
-        key.cells.iter().map(|c| c.readable().unwrap_or_else(|| "NULL".to_owned())).collect();
+    let ids: Vec<String> = key
+        .cells
+        .iter()
+        .map(|c| c.readable().unwrap_or_else(|| "NULL".to_owned()))
+        .collect();
     let base = format!("{table} {}", ids.join("/"));
     let Some(image) = image else { return base };
     if let Some(event) = image.text("event_id") {
         return format!("{base} (event {event})");
     }
-    let told = ["full_name", "system_code", "document_url"].iter().find_map(|c| image.text(c));
+    let told = ["full_name", "system_code", "document_url"]
+        .iter()
+        .find_map(|c| image.text(c));
     match told {
         Some(told) => format!("{base} '{told}'"),
         None => base,

@@ -102,7 +102,10 @@ pub(super) struct Image(pub(super) Vec<(String, Cell)>);
 
 impl Image {
     pub(super) fn get(&self, column: &str) -> Option<&Cell> {
-        self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, cell)| cell)
+        self.0
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(column))
+            .map(|(_, cell)| cell)
     }
 
     /// Readable text of a column; `None` for NULL or no such column.
@@ -116,8 +119,13 @@ impl Image {
 
     /// `None` where the text is no image of ours.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let Value::Object(map) = serde_json::from_str(text).ok()? else { return None };
-        map.into_iter().map(|(name, value)| Some((name, cell_of(value)?))).collect::<Option<_>>().map(Self)
+        let Value::Object(map) = serde_json::from_str(text).ok()? else {
+            return None;
+        };
+        map.into_iter()
+            .map(|(name, value)| Some((name, cell_of(value)?)))
+            .collect::<Option<_>>()
+            .map(Self)
     }
 }
 
@@ -218,7 +226,9 @@ mod tests {
 
     fn there_and_back(cell: &Cell) -> Cell {
         let mut out = String::from("{");
-        let ToSqlOutput::Borrowed(value) = cell.to_sql().unwrap() else { panic!() };
+        let ToSqlOutput::Borrowed(value) = cell.to_sql().unwrap() else {
+            panic!()
+        };
         push_pair(&mut out, "c", value);
         out.push('}');
         Image::parse(&out).unwrap().get("C").unwrap().clone()
@@ -259,7 +269,13 @@ mod tests {
 
     #[test]
     fn what_is_no_image_is_refused() {
-        for text in ["", "[]", "{\"a\":true}", "{\"a\":{\"$blob\":\"0\"}}", "{\"a\":{\"x\":\"\"}}"] {
+        for text in [
+            "",
+            "[]",
+            "{\"a\":true}",
+            "{\"a\":{\"$blob\":\"0\"}}",
+            "{\"a\":{\"x\":\"\"}}",
+        ] {
             assert_eq!(Image::parse(text), None, "{text}");
         }
     }

@@ -18,7 +18,11 @@ impl SqliteStore {
         if self.in_transaction() {
             return work(self);
         }
-        self.begin(BatchHead { run: None, number: 0, kind: BatchKind::Bookkeeping })?;
+        self.begin(BatchHead {
+            run: None,
+            number: 0,
+            kind: BatchKind::Bookkeeping,
+        })?;
         let outcome = work(self).and_then(|done| self.commit().map(|_| done));
         if outcome.is_err() {
             self.roll_back();
@@ -53,7 +57,9 @@ impl Journal for SqliteStore {
         if old.0 == 0 {
             return Ok(0);
         }
-        self.in_some_transaction(|store| prune(store.db(), days, store.current_batch().unwrap_or(0)))
+        self.in_some_transaction(|store| {
+            prune(store.db(), days, store.current_batch().unwrap_or(0))
+        })
     }
 
     fn runs(&mut self, newest: usize) -> StoreResult<Vec<RunInfo>> {
@@ -93,7 +99,11 @@ fn prune(db: Db<'_>, days: i64, open: BatchId) -> StoreResult<usize> {
         );
         db.exec("journal", &sql, [days, open, newest])?;
     }
-    db.exec("journal", &format!("DELETE FROM updater_batches WHERE {OLD}"), [days, open])
+    db.exec(
+        "journal",
+        &format!("DELETE FROM updater_batches WHERE {OLD}"),
+        [days, open],
+    )
 }
 
 fn touched(db: Db<'_>, batches: &[BatchId]) -> StoreResult<HandMade> {
@@ -105,11 +115,15 @@ fn touched(db: Db<'_>, batches: &[BatchId]) -> StoreResult<HandMade> {
         Err(error) => return Err(error),
     };
     for entry in &entries {
-        let Some(image) = entry.after.as_ref().or(entry.before.as_ref()) else { continue };
+        let Some(image) = entry.after.as_ref().or(entry.before.as_ref()) else {
+            continue;
+        };
         let added = entry.op == Op::Insert;
         match entry.table.as_str() {
             "hearings" => {
-                let Some(event) = image.text("event_id") else { continue };
+                let Some(event) = image.text("event_id") else {
+                    continue;
+                };
                 let known = found.added.contains(&event) || found.updated.contains(&event);
                 if added && !known {
                     found.added.push(event);

@@ -30,9 +30,15 @@ impl Ledger for SqliteStore {
         figures: &[BatchFigures],
     ) -> StoreResult<Option<i64>> {
         if self.in_transaction() {
-            return Err(StoreError::Refused { what: "closing a run".to_owned() });
+            return Err(StoreError::Refused {
+                what: "closing a run".to_owned(),
+            });
         }
-        self.begin(BatchHead { run: None, number: 0, kind: BatchKind::Bookkeeping })?;
+        self.begin(BatchHead {
+            run: None,
+            number: 0,
+            kind: BatchKind::Bookkeeping,
+        })?;
         let done = (|| {
             let db = self.reading()?;
             let log_id = write_log(db, log)?;
@@ -54,7 +60,11 @@ impl Ledger for SqliteStore {
         if !shape.has("start_time") {
             return Ok(None);
         }
-        let only = if shape.has("success") { "WHERE success = 1" } else { "" };
+        let only = if shape.has("success") {
+            "WHERE success = 1"
+        } else {
+            ""
+        };
         let sql = format!("SELECT max(start_time) FROM update_logs {only}");
         Ok(db.one("update_logs", &sql, [], |r| text(r, 0))?.flatten())
     }
@@ -227,7 +237,9 @@ impl Ledger for SqliteStore {
             return Ok(None);
         }
         let sql = "SELECT value FROM updater_facts WHERE key = ?1";
-        Ok(db.one("updater_facts", sql, [key], |r| text(r, 0))?.flatten())
+        Ok(db
+            .one("updater_facts", sql, [key], |r| text(r, 0))?
+            .flatten())
     }
 
     fn set_fact(&mut self, key: &str, value: &str) -> StoreResult<()> {
@@ -262,7 +274,10 @@ fn kind_of(text: Option<&str>) -> DeferKind {
 fn any_deferred(db: Db<'_>, event_ids: &[&str]) -> StoreResult<bool> {
     for event_id in event_ids {
         let sql = "SELECT 1 FROM updater_deferred WHERE event_id = ?1";
-        if db.one("updater_deferred", sql, [event_id], |_| Ok(()))?.is_some() {
+        if db
+            .one("updater_deferred", sql, [event_id], |_| Ok(()))?
+            .is_some()
+        {
             return Ok(true);
         }
     }
@@ -277,8 +292,8 @@ fn write_log(db: Db<'_>, log: &UpdateLog) -> StoreResult<Option<i64>> {
     }
     let update_date = log.start_time.get(..10).unwrap_or(&log.start_time);
     let error_count = i64::try_from(log.errors.len()).unwrap_or(i64::MAX);
-    let errors = (!log.errors.is_empty())
-        .then(|| serde_json::Value::from(log.errors.clone()).to_string());
+    let errors =
+        (!log.errors.is_empty()).then(|| serde_json::Value::from(log.errors.clone()).to_string());
     let now = utc_now();
     let mut pairs: Vec<Pair<'_>> = vec![
         ("update_date", &update_date),
@@ -362,7 +377,11 @@ fn close_run(
         };
         // What applied without leaving a trace (nothing really changed) has no row, and needs none.
         if !known && matches!(figure.outcome.as_str(), "failed" | "skipped" | "salvaged") {
-            let state = if figure.outcome == "skipped" { "skipped" } else { "failed" };
+            let state = if figure.outcome == "skipped" {
+                "skipped"
+            } else {
+                "failed"
+            };
             let now = utc_now();
             let mut row: Vec<Pair<'_>> = vec![
                 ("run_id", &run),

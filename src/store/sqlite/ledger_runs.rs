@@ -24,7 +24,9 @@ pub(super) fn run(db: Db<'_>, run: RunId) -> StoreResult<Option<RunInfo>> {
         return Ok(None);
     }
     let sql = format!("SELECT {RUN} FROM updater_runs WHERE run_id = ?1");
-    let Some(mut info) = db.one("runs", &sql, [run], info)? else { return Ok(None) };
+    let Some(mut info) = db.one("runs", &sql, [run], info)? else {
+        return Ok(None);
+    };
     info.batches = batches(db, run)?;
     Ok(Some(info))
 }

@@ -30,6 +30,7 @@ mod transactions;
 mod undo;
 mod undo_by_hand;
 mod undo_checks;
+mod undo_rows;
 mod witness_documents;
 mod witness_kind;
 mod witnesses;

@@ -52,7 +52,10 @@ pub(super) fn store_with(sql: &str) -> (TempDir, SqliteStore) {
     let dir = tempfile::tempdir().unwrap();
     let path = legacy_db(dir.path());
     fill(&path);
-    rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(sql)
+        .unwrap();
     let store = opened(&path);
     (dir, store)
 }
@@ -60,7 +63,10 @@ pub(super) fn store_with(sql: &str) -> (TempDir, SqliteStore) {
 fn opened(path: &Path) -> SqliteStore {
     let mut store = SqliteStore::open(path, Access::ReadWrite).unwrap();
     // No power cut is tested here.
-    store.conn.pragma_update(None, "synchronous", "OFF").unwrap();
+    store
+        .conn
+        .pragma_update(None, "synchronous", "OFF")
+        .unwrap();
     store.bring_up().unwrap();
     store
 }

@@ -41,7 +41,12 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Vec<Table>> {
         conn.prepare("SELECT name, pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid")?;
     let mut tables = Vec::with_capacity(found.len());
     for (name, without_rowid) in found {
-        let mut table = Table { name, columns: Vec::new(), key: Vec::new(), rowid: None };
+        let mut table = Table {
+            name,
+            columns: Vec::new(),
+            key: Vec::new(),
+            rowid: None,
+        };
         let mut key: Vec<(i64, String)> = Vec::new();
         let mut names: Vec<String> = Vec::new();
         let mut rows = columns.query([&table.name])?;
@@ -58,7 +63,9 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Vec<Table>> {
         key.sort();
         table.key = key.into_iter().map(|(_, column)| column).collect();
         if !without_rowid {
-            table.rowid = ["rowid", "_rowid_", "oid"].into_iter().find(|alias| !names.iter().any(|n| n == alias));
+            table.rowid = ["rowid", "_rowid_", "oid"]
+                .into_iter()
+                .find(|alias| !names.iter().any(|n| n == alias));
         }
         tables.push(table);
     }
@@ -76,8 +83,8 @@ pub(super) fn references(conn: &Connection, tables: &[Table]) -> rusqlite::Resul
         let mut last = None;
         let mut rows = list.query([&table.name])?;
         while let Some(row) = rows.next()? {
-            let (id, parent, from): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let Some(parent) = tables.iter().find(|t| t.name.eq_ignore_ascii_case(&parent)) else {
+            let (id, named, from): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let Some(parent) = tables.iter().find(|t| t.name.eq_ignore_ascii_case(&named)) else {
                 continue;
             };
             if last != Some(id) {
@@ -90,16 +97,28 @@ pub(super) fn references(conn: &Connection, tables: &[Table]) -> rusqlite::Resul
             }
             if let Some(reference) = all.last_mut() {
                 let at = reference.columns.len();
-                let to = row.get::<_, Option<String>>(3)?.or_else(|| parent.key.get(at).cloned());
+                let to = row
+                    .get::<_, Option<String>>(3)?
+                    .or_else(|| parent.key.get(at).cloned());
                 reference.columns.extend(to.map(|to| (from, to)));
             }
         }
-        for parent in tables.iter().filter(|t| t.name != table.name && !t.name.starts_with("updater_")) {
-            let [key] = parent.key.as_slice() else { continue };
+        for parent in tables
+            .iter()
+            .filter(|t| t.name != table.name && !t.name.starts_with("updater_"))
+        {
+            let [key] = parent.key.as_slice() else {
+                continue;
+            };
             let ours = table.name.starts_with("updater_");
-            let shared = BY_NAME.iter().any(|(t, k)| *t == parent.name && key.eq_ignore_ascii_case(k));
+            let shared = BY_NAME
+                .iter()
+                .any(|(t, k)| *t == parent.name && key.eq_ignore_ascii_case(k));
             let declared = all.iter().any(|r| {
-                r.child == table.name && r.columns.iter().any(|(from, _)| from.eq_ignore_ascii_case(key))
+                r.child == table.name
+                    && r.columns
+                        .iter()
+                        .any(|(from, _)| from.eq_ignore_ascii_case(key))
             });
             if shared && !ours && !declared && table.has(key) && !is_own_key(table, key) {
                 all.push(Reference {

@@ -6,16 +6,16 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::config::DbConfig;
-use rusqlite::params_from_iter;
 
 use super::SqliteStore;
-use super::db::{Db, quoted};
+use super::db::Db;
 use super::journal_entries::{Catalog, Entry, Op, RowKey, current, entries, is_as, name_of};
-use super::journal_image::{Cell, Image, ROWID};
+use super::journal_image::Image;
 use super::tables::Table;
 use super::undo_checks::{
     changed_again_by, dangling, dependants, events_of, mark_undone, still_to_undo,
 };
+use super::undo_rows::{delete, insert, update};
 use crate::store::{
     BatchHead, BatchId, BatchKind, StoreError, StoreResult, Transactions, UndoPolicy, UndoReport,
 };
@@ -27,7 +27,10 @@ pub(super) fn undo(
 ) -> StoreResult<UndoReport> {
     in_undo(store, |db, undo_batch| {
         let wanted = still_to_undo(db, batches)?;
-        let mut report = UndoReport { batches: batches.to_vec(), ..UndoReport::default() };
+        let mut report = UndoReport {
+            batches: batches.to_vec(),
+            ..UndoReport::default()
+        };
         if wanted.is_empty() {
             report.undone = true;
             return Ok(report);
@@ -53,8 +56,10 @@ pub(super) fn undo(
             return Ok(report);
         }
         work.delete_pending(&mut report)?;
-        let worse: Vec<String> =
-            dangling(db, &affected)?.into_iter().filter(|d| !before.contains(d)).collect();
+        let worse: Vec<String> = dangling(db, &affected)?
+            .into_iter()
+            .filter(|d| !before.contains(d))
+            .collect();
         if !worse.is_empty() {
             report.conflicts.extend(worse);
             return Ok(report);
@@ -76,7 +81,11 @@ pub(super) fn in_undo(
             what: "undoing a batch while another one is open".to_owned(),
         });
     }
-    let batch = store.begin(BatchHead { run: None, number: 0, kind: BatchKind::Undo })?;
+    let batch = store.begin(BatchHead {
+        run: None,
+        number: 0,
+        kind: BatchKind::Undo,
+    })?;
     let outcome = without_triggers(store, batch, work);
     match outcome {
         Ok(report) if report.undone => {
@@ -88,7 +97,10 @@ pub(super) fn in_undo(
         }
         Ok(report) => {
             store.roll_back();
-            Ok(UndoReport { rows_restored: 0, ..report })
+            Ok(UndoReport {
+                rows_restored: 0,
+                ..report
+            })
         }
         Err(error) => {
             store.roll_back();
@@ -103,14 +115,24 @@ fn without_triggers(
     work: impl FnOnce(Db<'_>, BatchId) -> StoreResult<UndoReport>,
 ) -> StoreResult<UndoReport> {
     let db = store.reading()?;
-    db.fail(db.conn.execute_batch("PRAGMA defer_foreign_keys = ON"), "undo")?;
+    db.fail(
+        db.conn.execute_batch("PRAGMA defer_foreign_keys = ON"),
+        "undo",
+    )?;
     let has_triggers = db
-        .one("undo", "SELECT 1 FROM main.sqlite_master WHERE type = 'trigger'", [], |_| Ok(()))?
+        .one(
+            "undo",
+            "SELECT 1 FROM main.sqlite_master WHERE type = 'trigger'",
+            [],
+            |_| Ok(()),
+        )?
         .is_some();
     // Switching throws away every compiled statement: only where there is something to switch off.
     let switch = |on: bool| {
         if has_triggers {
-            db.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, on).map(|_| ())
+            db.conn
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, on)
+                .map(|_| ())
         } else {
             Ok(())
         }
@@ -149,11 +171,15 @@ impl<'a> Work<'a> {
                 continue;
             };
             let (before, after) = (entry.before.as_ref(), entry.after.as_ref());
-            for (image, is_before) in
-                [(before, true), (after, false)].into_iter().filter_map(|(i, b)| Some((i?, b)))
+            for (image, is_before) in [(before, true), (after, false)]
+                .into_iter()
+                .filter_map(|(i, b)| Some((i?, b)))
             {
                 let Some(key) = RowKey::of(table, image) else {
-                    broken.push((String::new(), format!("{}: its key is another now", entry.table)));
+                    broken.push((
+                        String::new(),
+                        format!("{}: its key is another now", entry.table),
+                    ));
                     continue;
                 };
                 let id = key.id.clone();
@@ -162,10 +188,16 @@ impl<'a> Work<'a> {
                     && !was.is_some_and(|was| is_as(table, was, image))
                 {
                     let name = name_of(&table.name, &key, Some(image));
-                    broken.push((id.clone(), format!("{name}: changed in between by another batch")));
+                    broken.push((
+                        id.clone(),
+                        format!("{name}: changed in between by another batch"),
+                    ));
                 }
                 let holds = (!is_before).then_some(image);
-                if expected.insert(id.clone(), (table, key, holds, entry.id)).is_none() {
+                if expected
+                    .insert(id.clone(), (table, key, holds, entry.id))
+                    .is_none()
+                {
                     if !is_before {
                         self.new.insert(id.clone());
                     }
@@ -180,7 +212,9 @@ impl<'a> Work<'a> {
             }
         }
         for id in order {
-            let Some((table, key, should, last)) = expected.get(&id) else { continue };
+            let Some((table, key, should, last)) = expected.get(&id) else {
+                continue;
+            };
             if self.left.contains(&id) {
                 continue;
             }
@@ -192,7 +226,12 @@ impl<'a> Work<'a> {
                 (Some(_), None) => "removed since",
                 (None, Some(_)) => "there again",
             };
-            let by = changed_again_by(self.db, table, key, *last, batches)?;
+            // Beyond a few, who it was is not worth reading the journal for again and again.
+            let by = if report.conflicts.len() < 20 {
+                changed_again_by(self.db, table, key, *last, batches)?
+            } else {
+                "another batch or program".to_owned()
+            };
             let name = name_of(&table.name, key, now.as_ref().or(*should));
             report.conflicts.push(format!("{name}: {problem} by {by}"));
             self.left.insert(id);
@@ -202,10 +241,14 @@ impl<'a> Work<'a> {
 
     /// Tables whose references may be hurt: those touched and those that refer to them.
     fn affected(&self, entries: &[Entry]) -> BTreeSet<String> {
-        let touched: BTreeSet<String> =
-            entries.iter().filter_map(|e| Some(self.catalog.table(&e.table)?.name.clone())).collect();
+        let touched: BTreeSet<String> = entries
+            .iter()
+            .filter_map(|e| Some(self.catalog.table(&e.table)?.name.clone()))
+            .collect();
         let children = self.catalog.references.iter();
-        let children = children.filter(|r| touched.contains(&r.parent)).map(|r| r.child.clone());
+        let children = children
+            .filter(|r| touched.contains(&r.parent))
+            .map(|r| r.child.clone());
         children.chain(touched.iter().cloned()).collect()
     }
 
@@ -217,11 +260,16 @@ impl<'a> Work<'a> {
     ) -> StoreResult<()> {
         let mut restored: HashSet<String> = HashSet::new();
         for entry in entries.iter().rev() {
-            let Some(table) = self.catalog.table(&entry.table) else { continue };
+            let Some(table) = self.catalog.table(&entry.table) else {
+                continue;
+            };
             let key = |image: &Option<Image>| image.as_ref().and_then(|i| RowKey::of(table, i));
             let (was, is) = (key(&entry.before), key(&entry.after));
-            let ids: Vec<String> =
-                was.iter().chain(is.iter()).map(|key| key.id.clone()).collect();
+            let ids: Vec<String> = was
+                .iter()
+                .chain(is.iter())
+                .map(|key| key.id.clone())
+                .collect();
             if ids.is_empty() || ids.iter().any(|id| self.left.contains(id)) {
                 self.left.extend(ids);
                 continue;
@@ -232,9 +280,10 @@ impl<'a> Work<'a> {
                 Err(StoreError::Constraint { message }) => {
                     let image = entry.before.as_ref().or(entry.after.as_ref());
                     let name = was.or(is).map(|key| name_of(&table.name, &key, image));
-                    report
-                        .conflicts
-                        .push(format!("{}: {message}", name.unwrap_or_else(|| table.name.clone())));
+                    report.conflicts.push(format!(
+                        "{}: {message}",
+                        name.unwrap_or_else(|| table.name.clone())
+                    ));
                     if policy == UndoPolicy::AllOrNothing {
                         return Ok(());
                     }
@@ -305,75 +354,4 @@ impl<'a> Work<'a> {
         }
         Ok(())
     }
-}
-
-fn delete(db: Db<'_>, table: &Table, key: &RowKey) -> StoreResult<()> {
-    if table.name == "hearings"
-        && let Some(id) = key.cells.first().and_then(Cell::integer)
-    {
-        // Without a hearing they wait for nothing.
-        db.exec(
-            "updater_unmatched_documents",
-            "DELETE FROM updater_unmatched_documents WHERE hearing_id = ?1",
-            [id],
-        )?;
-    }
-    let sql =
-        format!("DELETE FROM main.{} WHERE {}", quoted(&table.name), RowKey::condition(table));
-    db.exec(&table.name, &sql, params_from_iter(&key.cells)).map(|_| ())
-}
-
-fn update(
-    db: Db<'_>,
-    table: &Table,
-    key: &RowKey,
-    before: &Image,
-    after: &Image,
-) -> StoreResult<()> {
-    let mut sets: Vec<String> = Vec::new();
-    let mut values: Vec<&Cell> = Vec::new();
-    for (name, was) in &before.0 {
-        let same = name == ROWID && after.get(name).is_none()
-            || after.get(name).is_some_and(|is| is.same(was));
-        if !same && name == ROWID {
-            sets.push(format!("{} = ?", table.rowid.unwrap_or("rowid")));
-            values.push(was);
-        } else if !same && table.has(name) {
-            sets.push(format!("{} = ?", quoted(name)));
-            values.push(was);
-        }
-    }
-    if sets.is_empty() {
-        return Ok(());
-    }
-    values.extend(&key.cells);
-    let sql = format!(
-        "UPDATE main.{} SET {} WHERE {}",
-        quoted(&table.name),
-        sets.join(", "),
-        RowKey::condition(table)
-    );
-    db.exec(&table.name, &sql, params_from_iter(values)).map(|_| ())
-}
-
-fn insert(db: Db<'_>, table: &Table, image: &Image) -> StoreResult<()> {
-    let mut names: Vec<String> = Vec::new();
-    let mut values: Vec<&Cell> = Vec::new();
-    for (name, cell) in &image.0 {
-        if name == ROWID {
-            names.push(table.rowid.unwrap_or("rowid").to_owned());
-        } else if table.has(name) {
-            names.push(quoted(name));
-        } else {
-            continue;
-        }
-        values.push(cell);
-    }
-    let marks = vec!["?"; values.len()].join(", ");
-    let sql = format!(
-        "INSERT INTO main.{} ({}) VALUES ({marks})",
-        quoted(&table.name),
-        names.join(", ")
-    );
-    db.exec(&table.name, &sql, params_from_iter(values)).map(|_| ())
 }

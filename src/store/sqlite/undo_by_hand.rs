@@ -4,8 +4,8 @@ use rusqlite::{params_from_iter, types::ToSql};
 
 use super::SqliteStore;
 use super::db::{Db, quoted, text};
-use super::journal_image::Cell;
 use super::journal_entries::Catalog;
+use super::journal_image::Cell;
 use super::undo::in_undo;
 use crate::store::{HandMade, SqlValue, StoreError, StoreResult, UndoReport};
 
@@ -30,7 +30,10 @@ pub(super) fn undo_by_hand(
     check_columns(store.reading()?, checkpoint)?;
     in_undo(store, |db, _| {
         let catalog = Catalog::read(db)?;
-        let mut report = UndoReport { undone: true, ..UndoReport::default() };
+        let mut report = UndoReport {
+            undone: true,
+            ..UndoReport::default()
+        };
         documents(db, checkpoint, &mut report)?;
         for event_id in &checkpoint.added {
             hearing(db, &catalog, event_id, &mut report)?;
@@ -42,7 +45,9 @@ pub(super) fn undo_by_hand(
         for event_id in &checkpoint.updated {
             let known = |(event, _): &(String, _)| event == event_id;
             if !checkpoint.originals.iter().any(known) && !checkpoint.added.contains(event_id) {
-                report.warnings.push(format!("event {event_id}: no original data to restore"));
+                report
+                    .warnings
+                    .push(format!("event {event_id}: no original data to restore"));
             }
         }
         Ok(report)
@@ -78,7 +83,9 @@ fn documents(db: Db<'_>, checkpoint: &HandMade, report: &mut UndoReport) -> Stor
         };
         report.rows_restored += gone;
         if gone == 0 {
-            report.warnings.push(format!("witness document {id}: not in the database"));
+            report
+                .warnings
+                .push(format!("witness document {id}: not in the database"));
         }
     }
     Ok(())
@@ -91,7 +98,9 @@ fn hearing(
     report: &mut UndoReport,
 ) -> StoreResult<()> {
     let Some(id) = hearing_id(db, event_id)? else {
-        report.warnings.push(format!("event {event_id}: not in the database"));
+        report
+            .warnings
+            .push(format!("event {event_id}: not in the database"));
         return Ok(());
     };
     let list = db.select_list("hearings", "", &["update_date"])?;
@@ -99,18 +108,25 @@ fn hearing(
     let update_date = db.one("hearings", &sql, [id], |r| text(r, 0))?.flatten();
     let users = foreign_users(db, catalog, id)?;
     if !users.is_empty() {
-        report.kept.push(format!("hearings {id} (event {event_id}): used by {}", users.join(", ")));
+        report.kept.push(format!(
+            "hearings {id} (event {event_id}): used by {}",
+            users.join(", ")
+        ));
         return Ok(());
     }
     for (table, condition) in DEPENDANTS {
-        let needs_appearances = table == "witness_documents" && !db.exists("witness_appearances")?;
+        let needs_appearances =
+            table == "witness_documents" && !db.exists("witness_appearances")?;
         if db.exists(table)? && !needs_appearances {
             let sql = format!("DELETE FROM {table} WHERE {condition}");
             report.rows_restored += db.exec(table, &sql, [id])?;
         }
     }
-    report.rows_restored +=
-        db.exec("hearings", "DELETE FROM hearings WHERE hearing_id = ?1", [id])?;
+    report.rows_restored += db.exec(
+        "hearings",
+        "DELETE FROM hearings WHERE hearing_id = ?1",
+        [id],
+    )?;
     report.events.push((event_id.to_owned(), update_date));
     Ok(())
 }
@@ -130,7 +146,9 @@ fn foreign_users(db: Db<'_>, catalog: &Catalog, hearing_id: i64) -> StoreResult<
                 None => continue,
             },
         };
-        let [(from, to)] = reference.columns.as_slice() else { continue };
+        let [(from, to)] = reference.columns.as_slice() else {
+            continue;
+        };
         let sql = format!(
             "SELECT count(*) FROM main.{} WHERE {} IN (SELECT {} FROM main.{} WHERE {condition})",
             quoted(&reference.child),
@@ -160,12 +178,20 @@ fn witnesses(
             |r| text(r, 0),
         )?;
         let Some(name) = name else {
-            report.warnings.push(format!("witness {id}: not in the database"));
+            report
+                .warnings
+                .push(format!("witness {id}: not in the database"));
             continue;
         };
         let mut users = Vec::new();
-        for reference in catalog.references.iter().filter(|r| r.parent == "witnesses") {
-            let [(from, _)] = reference.columns.as_slice() else { continue };
+        for reference in catalog
+            .references
+            .iter()
+            .filter(|r| r.parent == "witnesses")
+        {
+            let [(from, _)] = reference.columns.as_slice() else {
+                continue;
+            };
             let sql = format!(
                 "SELECT count(*) FROM main.{} WHERE {} = ?1",
                 quoted(&reference.child),
@@ -177,11 +203,17 @@ fn witnesses(
             }
         }
         if users.is_empty() {
-            report.rows_restored +=
-                db.exec("witnesses", "DELETE FROM witnesses WHERE witness_id = ?1", [id])?;
+            report.rows_restored += db.exec(
+                "witnesses",
+                "DELETE FROM witnesses WHERE witness_id = ?1",
+                [id],
+            )?;
         } else {
             let name = name.unwrap_or_default();
-            report.kept.push(format!("witnesses {id} '{name}': used by {}", users.join(", ")));
+            report.kept.push(format!(
+                "witnesses {id} '{name}': used by {}",
+                users.join(", ")
+            ));
         }
     }
     Ok(())
@@ -195,7 +227,9 @@ fn original(
     report: &mut UndoReport,
 ) -> StoreResult<()> {
     let Some(id) = hearing_id(db, event_id)? else {
-        report.warnings.push(format!("event {event_id}: not in the database"));
+        report
+            .warnings
+            .push(format!("event {event_id}: not in the database"));
         return Ok(());
     };
     let identity = |column: &str| {

@@ -47,7 +47,7 @@ pub(super) fn mark_undone(db: Db<'_>, batches: &[BatchId], by: BatchId) -> Store
     Ok(())
 }
 
-/// Rows that refer to a row ("witness_appearances 12"), a few of them.
+/// Rows that refer to a row (`witness_appearances 12`), a few of them.
 pub(super) fn dependants(
     db: Db<'_>,
     catalog: &Catalog,
@@ -56,7 +56,9 @@ pub(super) fn dependants(
 ) -> StoreResult<Vec<String>> {
     let mut found = Vec::new();
     for reference in catalog.references.iter().filter(|r| r.parent == table.name) {
-        let Some(child) = catalog.table(&reference.child) else { continue };
+        let Some(child) = catalog.table(&reference.child) else {
+            continue;
+        };
         let mut parts: Vec<String> = Vec::new();
         let mut values: Vec<&Cell> = Vec::new();
         for (from, to) in &reference.columns {
@@ -73,7 +75,12 @@ pub(super) fn dependants(
             && let Some(key) = RowKey::of(table, image)
         {
             parts.push(format!("NOT ({})", RowKey::condition(table)));
-            found.extend(users(db, child, &parts, values.into_iter().cloned().chain(key.cells))?);
+            found.extend(users(
+                db,
+                child,
+                &parts,
+                values.into_iter().cloned().chain(key.cells),
+            )?);
             continue;
         }
         found.extend(users(db, child, &parts, values.into_iter().cloned())?);
@@ -116,7 +123,10 @@ pub(super) fn dangling(db: Db<'_>, tables: &BTreeSet<String>) -> StoreResult<BTr
             |r| {
                 let row = text(r, 1)?.unwrap_or_else(|| "(no row id)".to_owned());
                 let fk = text(r, 3)?.unwrap_or_default();
-                Ok(format!("{table} row {row}: its row of {} is missing (key {fk})", r.get::<_, String>(2)?))
+                Ok(format!(
+                    "{table} row {row}: its row of {} is missing (key {fk})",
+                    r.get::<_, String>(2)?
+                ))
             },
         )?;
         all.extend(rows);
@@ -144,8 +154,13 @@ pub(super) fn changed_again_by(
             .filter_map(|image| RowKey::of(table, image))
             .any(|k| k.id == key.id)
     };
-    let by = later.into_iter().flatten().find(|e| !batches.contains(&e.batch) && touches(e));
-    let Some(by) = by else { return Ok("another program".to_owned()) };
+    let by = later
+        .into_iter()
+        .flatten()
+        .find(|e| !batches.contains(&e.batch) && touches(e));
+    let Some(by) = by else {
+        return Ok("another program".to_owned());
+    };
     let run = db.one(
         "journal",
         "SELECT run_id FROM updater_batches WHERE batch_id = ?1",
@@ -168,14 +183,11 @@ pub(super) fn events_of(
         let own = entry.table.eq_ignore_ascii_case("hearings");
         let image = entry.after.as_ref().or(entry.before.as_ref());
         let Some(id) = entry.hearing_id else { continue };
-        let at = match events.iter().position(|(known, ..)| *known == id) {
-            Some(at) => at,
-            None => {
-                events.push((id, None, None));
-                events.len() - 1
-            }
-        };
-        if let (true, Some(event), Some(image)) = (own, events.get_mut(at), image) {
+        if !events.iter().any(|(known, ..)| *known == id) {
+            events.push((id, None, None));
+        }
+        let event = events.iter_mut().find(|(known, ..)| *known == id);
+        if let (true, Some(event), Some(image)) = (own, event, image) {
             event.1 = image.text("event_id");
             event.2 = image.text("update_date");
         }

@@ -407,7 +407,6 @@ fn a_hand_made_checkpoint_is_honoured() {
     let columns = old
         .columns
         .iter()
-        .cloned()
         .map(|c| c.to_uppercase())
         .zip(old.values.clone())
         .collect();

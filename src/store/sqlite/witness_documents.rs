@@ -59,11 +59,23 @@ pub(super) fn write(
         return Ok(());
     }
     if meeting.witness_documents.is_empty() {
-        return if moved && !written.added { retry(db, written) } else { Ok(()) };
+        return if moved && !written.added {
+            retry(db, written)
+        } else {
+            Ok(())
+        };
     }
     let hearing_id = written.hearing_id;
-    let stored = if written.added { Vec::new() } else { stored(db, hearing_id)? };
-    let waiting = if written.added { Vec::new() } else { unmatched(db, hearing_id)? };
+    let stored = if written.added {
+        Vec::new()
+    } else {
+        stored(db, hearing_id)?
+    };
+    let waiting = if written.added {
+        Vec::new()
+    } else {
+        unmatched(db, hearing_id)?
+    };
     if how == Related::FillGaps && !(stored.is_empty() && waiting.is_empty()) {
         return Ok(());
     }
@@ -81,7 +93,9 @@ pub(super) fn write(
         seen.push(wanted.url);
         let waits = waiting.iter().any(|w| w.url.as_deref() == Some(wanted.url));
         let owner = panel.whose(document.slot.as_ref());
-        let mut there = stored.iter().filter(|s| s.url.as_deref() == Some(wanted.url));
+        let mut there = stored
+            .iter()
+            .filter(|s| s.url.as_deref() == Some(wanted.url));
         let exact = there.clone().find(|s| Some(s.appearance_id) == owner);
         match (exact.or_else(|| there.next()), owner) {
             (Some(there), owner) => {
@@ -106,7 +120,11 @@ pub(super) fn write(
     }
     let listed = |url: &Option<String>| url.as_deref().is_some_and(|url| seen.contains(&url));
     for gone in stored.iter().filter(|s| !listed(&s.url)) {
-        db.exec("witness_documents", "DELETE FROM witness_documents WHERE document_id = ?1", [gone.id])?;
+        db.exec(
+            "witness_documents",
+            "DELETE FROM witness_documents WHERE document_id = ?1",
+            [gone.id],
+        )?;
         written.changed = true;
     }
     for gone in waiting.iter().filter(|w| !listed(&w.url)) {
@@ -124,8 +142,12 @@ fn retry(db: Db<'_>, written: &mut Written) -> StoreResult<()> {
     }
     let panel = Panel::read(db, written.hearing_id)?;
     for document in &waiting {
-        let Some(url) = document.url.as_deref() else { continue };
-        let Some(owner) = panel.whose(slot_of(url).as_ref()) else { continue };
+        let Some(url) = document.url.as_deref() else {
+            continue;
+        };
+        let Some(owner) = panel.whose(slot_of(url).as_ref()) else {
+            continue;
+        };
         let wanted = Wanted {
             url,
             document_type: &document.document_type,
@@ -139,8 +161,11 @@ fn retry(db: Db<'_>, written: &mut Written) -> StoreResult<()> {
 }
 
 fn stored(db: Db<'_>, hearing_id: i64) -> StoreResult<Vec<Stored>> {
-    let list =
-        db.select_list("witness_documents", "d.", &["document_url", "document_type", "format_type"])?;
+    let list = db.select_list(
+        "witness_documents",
+        "d.",
+        &["document_url", "document_type", "format_type"],
+    )?;
     db.all(
         "witness_documents",
         &format!(

@@ -24,8 +24,14 @@ const GOVERNMENT: [&str; 20] = [
     "county of",
     "city of",
 ];
-const ACADEMIC: [&str; 6] =
-    ["university", "college", "institute", "school", "academy", "research center"];
+const ACADEMIC: [&str; 6] = [
+    "university",
+    "college",
+    "institute",
+    "school",
+    "academy",
+    "research center",
+];
 const NONPROFIT: [&str; 9] = [
     "foundation",
     "association",
@@ -40,7 +46,9 @@ const NONPROFIT: [&str; 9] = [
 
 /// A modest guess by words of the organization; `Private` where none fits.
 pub(super) fn witness_kind(witness: &Witness) -> &'static str {
-    let Some(organization) = &witness.organization else { return "Private" };
+    let Some(organization) = &witness.organization else {
+        return "Private";
+    };
     let organization = organization.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| organization.contains(word));
     if says(&ACADEMIC) {

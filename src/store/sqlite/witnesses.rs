@@ -3,7 +3,7 @@
 
 use super::db::{Db, integer, text, utc_now};
 use super::witness_kind::witness_kind;
-use crate::domain::{Meeting, Witness, name_key, organization_key, split_name};
+use crate::domain::{Meeting, Witness, name_key, organization_key, split_name, without_courtesy};
 use crate::store::{Related, StoreResult, Written};
 
 /// An appearance as stored, with the witness's normalised names.
@@ -30,7 +30,11 @@ pub(super) fn write(
     }
     in_step(db)?;
     let hearing_id = written.hearing_id;
-    let stored = if written.added { Vec::new() } else { appearances(db, hearing_id)? };
+    let stored = if written.added {
+        Vec::new()
+    } else {
+        appearances(db, hearing_id)?
+    };
     if how == Related::FillGaps && !stored.is_empty() {
         return Ok(false);
     }
@@ -47,16 +51,16 @@ pub(super) fn write(
             .iter()
             .find(|a| a.name_key == name && a.organization_key == organization)
             .or_else(|| namesake(&stored, &name, &organization, &seen));
-        let witness_id = match here {
-            Some(appearance) => appearance.witness_id,
-            None => match find(db, &name, &organization)? {
-                Some(id) => id,
-                None => {
-                    let id = add(db, witness)?;
-                    written.witnesses_added.push(id);
-                    id
-                }
-            },
+        let known = match here {
+            Some(appearance) => Some(appearance.witness_id),
+            None => find(db, &name, &organization)?,
+        };
+        let witness_id = if let Some(id) = known {
+            id
+        } else {
+            let id = add(db, witness)?;
+            written.witnesses_added.push(id);
+            id
         };
         if seen.contains(&witness_id) {
             continue;
@@ -244,6 +248,8 @@ pub(super) fn get_or_create(
     if let Some(id) = find(db, &name, &organization_key(organization))? {
         return Ok((id, false));
     }
+    // As the parser stores names.
+    let full_name = without_courtesy(full_name);
     let (first_name, last_name) = split_name(full_name);
     let witness = Witness {
         full_name: full_name.to_owned(),
@@ -307,8 +313,9 @@ pub(super) fn appear(
 /// Brings `updater_witness_names` in step with `witnesses`. This connection's own changes are followed
 /// by a trigger; so there is something to do only once, and after another program committed.
 fn in_step(db: Db<'_>) -> StoreResult<()> {
-    let version =
-        db.one("witness names", "PRAGMA main.data_version", [], |r| r.get::<_, i64>(0))?;
+    let version = db.one("witness names", "PRAGMA main.data_version", [], |r| {
+        r.get::<_, i64>(0)
+    })?;
     if version.is_some() && version == db.memo.names_at.get() {
         return Ok(());
     }
