@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tracing::field::{Field, Visit};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
@@ -55,6 +56,11 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
 }
 
 impl<S: Subscriber> Layer<S> for Queue {
+    /// The threshold moves with Python's levels: no answer of `enabled` may be kept for a place.
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         is_ours(metadata)
     }
@@ -86,11 +92,12 @@ pub fn install() {
     });
 }
 
-/// Asks Python which levels are listened to; called where a run or a statement starts.
+/// Asks Python whether anybody listens below INFO; called where a run starts. INFO and above are always
+/// queued, because levels may change between two calls: the loggers have the last word.
 pub fn refresh_threshold(py: Python<'_>) -> PyResult<()> {
     let logger = py.import("logging")?.call_method1("getLogger", ("updaters",))?;
     let level: i64 = logger.call_method0("getEffectiveLevel")?.extract()?;
-    THRESHOLD.store(u8::try_from(level.clamp(0, 50)).unwrap_or(20), Ordering::Relaxed);
+    THRESHOLD.store(u8::try_from(level.clamp(0, 20)).unwrap_or(20), Ordering::Relaxed);
     Ok(())
 }
 
