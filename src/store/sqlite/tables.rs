@@ -75,13 +75,13 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Vec<Table>> {
 /// Every reference between tables: the declared ones, and those that go by name only (a `witness_id`
 /// without a foreign key is one to `witnesses` all the same).
 pub(super) fn references(conn: &Connection, tables: &[Table]) -> rusqlite::Result<Vec<Reference>> {
-    let mut list = conn.prepare(
+    let mut declared_keys = conn.prepare(
         "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1, 'main') ORDER BY id, seq",
     )?;
     let mut all: Vec<Reference> = Vec::new();
     for table in tables {
         let mut last = None;
-        let mut rows = list.query([&table.name])?;
+        let mut rows = declared_keys.query([&table.name])?;
         while let Some(row) = rows.next()? {
             let (id, named, from): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let Some(parent) = tables.iter().find(|t| t.name.eq_ignore_ascii_case(&named)) else {
