@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::StreamExt;
 use jiff::Zoned;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -13,7 +14,7 @@ use super::face::Face;
 use super::progress::Progress;
 use super::{Engine, errors};
 use crate::api::{
-    ApiError, ListQuery, Listing, Wanted, fetch_committee_with_parents, fetch_details,
+    ApiError, Get, ListQuery, Listing, Wanted, fetch_committee_with_parents, fetch_details,
     list_meetings,
 };
 use crate::domain::{Chamber, parse_meeting};
@@ -299,11 +300,20 @@ impl Engine {
         watch: &Watch,
         codes: Vec<String>,
     ) -> PyResult<()> {
-        for code in codes {
-            let found = watch.block_on(py, || fetch_committee_with_parents(source, &code))?;
-            if let Some(stop) = source.take_stop() {
-                return Err(stop);
-            }
+        let found = watch.block_on(py, || async {
+            futures::stream::iter(codes)
+                .map(|code| async move {
+                    let found = fetch_committee_with_parents(source, &code).await;
+                    (code, found)
+                })
+                .buffer_unordered(source.concurrency().max(1))
+                .collect::<Vec<_>>()
+                .await
+        })?;
+        if let Some(stop) = source.take_stop() {
+            return Err(stop);
+        }
+        for (code, found) in found {
             let mut state = self.state();
             match found {
                 Ok(chain) => {
