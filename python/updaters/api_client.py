@@ -1,6 +1,5 @@
 """`updater.api_client`: the Congress.gov API (contract §1, `api_client`)."""
 
-import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -97,6 +96,8 @@ class ApiClient:
     ) -> dict[str, Any]:
         """The same, awaitable. Cancelling the awaiting task drops the request."""
         if os.getpid() != self._pid:
+            import asyncio
+
             # The event loop's bridge does not survive a fork; a thread does the same.
             return await asyncio.to_thread(self.get, endpoint, params)
         answer: dict[str, Any] = await self.native.get_async(endpoint, dict(params or {}))

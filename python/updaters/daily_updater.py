@@ -118,6 +118,9 @@ class DailyUpdater:
         Cancelling the awaiting task winds the run down first: the batch under way is undone, what
         was committed stays, and the run is recorded as failed.
         """
+        # Imported here: a run from cron has no use for it.
+        import asyncio
+
         loop = asyncio.get_running_loop()
         callback = progress_callback
         if progress_callback is not None:
