@@ -11,6 +11,7 @@ use super::Engine;
 use super::changes::event_id_of;
 use super::face::{Face, caught};
 use super::records::{as_list, chamber_of};
+use super::undo::ids;
 use super::write::payload;
 use crate::batch::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
 use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind};
@@ -208,8 +209,11 @@ impl Engine {
             };
             if !native {
                 // An override applied the batch in its own way; its checkpoint says what it did.
-                pending.updated = checkpoint.getattr("hearings_to_update")?.len()?;
-                pending.added = checkpoint.getattr("hearings_to_add")?.len()?;
+                let named = |list: &str| -> PyResult<usize> {
+                    Ok(ids(checkpoint, list)?.into_iter().collect::<HashSet<_>>().len())
+                };
+                pending.updated = named("hearings_to_update")?;
+                pending.added = named("hearings_to_add")?;
             }
             self.count(face, pending)?;
         } else {

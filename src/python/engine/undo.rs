@@ -21,7 +21,7 @@ struct Told {
     native_documents: HashSet<i64>,
 }
 
-fn ids(checkpoint: &Bound<'_, PyAny>, list: &str) -> PyResult<Vec<String>> {
+pub(super) fn ids(checkpoint: &Bound<'_, PyAny>, list: &str) -> PyResult<Vec<String>> {
     let ids = checkpoint.getattr(list)?;
     ids.try_iter()?.map(|id| Ok(id?.str()?.to_string())).collect()
 }

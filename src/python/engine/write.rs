@@ -124,17 +124,23 @@ impl Engine {
         let Some(checkpoint) = self.checkpoint(py) else { return Ok(()) };
         let tracked = checkpoint.getattr("tracked_natively")?;
         let tracked = tracked.cast::<PySet>()?;
+        // An override that does its own tracking, and then calls us, has named it already.
+        let named = |list: &str| checkpoint.getattr(list)?.contains(event_id);
         if wrote.written.added {
-            checkpoint.call_method1("track_addition", (event_id,))?;
+            if !named("hearings_to_add")? {
+                checkpoint.call_method1("track_addition", (event_id,))?;
+            }
             tracked.add(("hearing", event_id))?;
         } else if wrote.written.changed {
-            let original = PyDict::new(py);
-            if let Some(row) = &wrote.before {
-                for (column, value) in row.columns.iter().zip(&row.values) {
-                    original.set_item(column, from_sql(py, value)?)?;
+            if !named("hearings_to_update")? {
+                let original = PyDict::new(py);
+                if let Some(row) = &wrote.before {
+                    for (column, value) in row.columns.iter().zip(&row.values) {
+                        original.set_item(column, from_sql(py, value)?)?;
+                    }
                 }
+                checkpoint.call_method1("track_update", (event_id, original))?;
             }
-            checkpoint.call_method1("track_update", (event_id, original))?;
             tracked.add(("hearing", event_id))?;
         }
         for id in &wrote.written.witnesses_added {
