@@ -28,7 +28,9 @@ LATENCY_MS = 50
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--db", type=Path, help="a hearings database to copy (default: one is made)")
+    parser.add_argument(
+        "--db", type=Path, help="a hearings database to copy (default: one is made)"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -60,7 +62,9 @@ def make_database(path: Path) -> None:
         run_process(sandbox, path, "--mode", "full")
 
 
-def run_process(sandbox: Sandbox, database: Path, *flags: str) -> tuple[float, float, dict[str, Any]]:
+def run_process(
+    sandbox: Sandbox, database: Path, *flags: str
+) -> tuple[float, float, dict[str, Any]]:
     """-> seconds, peak MB, the metrics."""
     env = {
         **os.environ,

@@ -110,7 +110,11 @@ fn run_one<S: Steps>(
     total: usize,
     checkpoint: &S::Checkpoint,
 ) -> Result<Report, S::Stop> {
-    let mut report = Report { number, size: steps.size(batch), ..Report::default() };
+    let mut report = Report {
+        number,
+        size: steps.size(batch),
+        ..Report::default()
+    };
     let started = Instant::now();
     let verdict = steps.validate(batch)?;
     report.validate_ms = ms(started);
@@ -140,7 +144,9 @@ fn run_one<S: Steps>(
         info!(target: "updaters.daily_updater", "✓ Batch {number}/{total} succeeded: {} records", report.records);
         return Ok(report);
     }
-    let why = outcome.error.unwrap_or_else(|| "no reason given".to_owned());
+    let why = outcome
+        .error
+        .unwrap_or_else(|| "no reason given".to_owned());
     error!(target: "updaters.daily_updater", "✗ Batch {number}/{total} failed: {why}");
     report.error = Some(why);
     if steps.roll_back(checkpoint)? {

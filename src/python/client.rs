@@ -24,9 +24,13 @@ pub struct Client {
 type Params = Vec<(String, String)>;
 
 fn params(params: Option<&Bound<'_, PyDict>>) -> PyResult<Params> {
-    let Some(params) = params else { return Ok(Vec::new()) };
+    let Some(params) = params else {
+        return Ok(Vec::new());
+    };
     let given = params.iter().filter(|(_, value)| !value.is_none());
-    given.map(|(key, value)| Ok((key.extract()?, value.str()?.to_string()))).collect()
+    given
+        .map(|(key, value)| Ok((key.extract()?, value.str()?.to_string())))
+        .collect()
 }
 
 fn seconds(py: Python<'_>, name: &str, value: f64) -> PyResult<Duration> {
@@ -121,7 +125,9 @@ impl Client {
     }
 
     fn breaker_stats<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Some(stats) = self.inner.breaker_stats() else { return Ok(None) };
+        let Some(stats) = self.inner.breaker_stats() else {
+            return Ok(None);
+        };
         let dict = PyDict::new(py);
         dict.set_item("name", stats.name)?;
         dict.set_item("state", stats.state.as_str())?;
@@ -195,9 +201,11 @@ impl Source {
     pub fn take_stop(&self) -> Option<PyErr> {
         match self {
             Self::Native(_) => None,
-            Self::Foreign(foreign) => {
-                foreign.stop.lock().unwrap_or_else(PoisonError::into_inner).take()
-            }
+            Self::Foreign(foreign) => foreign
+                .stop
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
         }
     }
 }
@@ -214,9 +222,12 @@ impl Foreign {
                 self.client.bind(py).call_method1("get", (endpoint, params))
             })();
             match answer {
-                Ok(answer) if answer.cast::<PyDict>().is_ok() => to_json(&answer).map_err(|why| {
-                    ApiError::Nonsense { endpoint: endpoint.to_owned(), detail: why }
-                }),
+                Ok(answer) if answer.cast::<PyDict>().is_ok() => {
+                    to_json(&answer).map_err(|why| ApiError::Nonsense {
+                        endpoint: endpoint.to_owned(),
+                        detail: why,
+                    })
+                }
                 Ok(answer) => Err(ApiError::Nonsense {
                     endpoint: endpoint.to_owned(),
                     detail: format!("expected a dict, got {}", type_name(&answer)),
@@ -233,14 +244,25 @@ impl Foreign {
 
 /// A replacement may raise our own exceptions to play a refused key or an open breaker.
 fn foreign_error(py: Python<'_>, endpoint: &str, err: &PyErr) -> ApiError {
-    let class = err.get_type(py).name().map_or_else(|_| String::new(), |name| name.to_string());
-    let status = err.value(py).getattr("status").and_then(|s| s.extract::<Option<u16>>());
+    let class = err
+        .get_type(py)
+        .name()
+        .map_or_else(|_| String::new(), |name| name.to_string());
+    let status = err
+        .value(py)
+        .getattr("status")
+        .and_then(|s| s.extract::<Option<u16>>());
     match (class.as_str(), status.ok().flatten()) {
-        ("ApiKeyError", _) => ApiError::Key { code: describe(py, err) },
-        ("CircuitBreakerOpenError" | "CircuitBreakerError", _) => {
-            ApiError::CircuitOpen { failures: 0, wait_seconds: 0.0 }
-        }
-        (_, Some(404)) => ApiError::NotFound { endpoint: endpoint.to_owned() },
+        ("ApiKeyError", _) => ApiError::Key {
+            code: describe(py, err),
+        },
+        ("CircuitBreakerOpenError" | "CircuitBreakerError", _) => ApiError::CircuitOpen {
+            failures: 0,
+            wait_seconds: 0.0,
+        },
+        (_, Some(404)) => ApiError::NotFound {
+            endpoint: endpoint.to_owned(),
+        },
         (_, Some(status)) => ApiError::Status {
             endpoint: endpoint.to_owned(),
             status,

@@ -67,7 +67,10 @@ fn json_at(value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, String> {
     }
     // Callers pass dates as such; the parser reads their ISO form.
     if value.is_instance_of::<PyDateTime>() || value.is_instance_of::<PyDate>() {
-        if let Ok(text) = value.call_method0("isoformat").and_then(|t| t.extract::<String>()) {
+        if let Ok(text) = value
+            .call_method0("isoformat")
+            .and_then(|t| t.extract::<String>())
+        {
             return Ok(Value::String(text));
         }
     }
@@ -81,11 +84,18 @@ fn json_at(value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, String> {
 }
 
 fn under(key: &str, why: &str) -> String {
-    if why.starts_with('\'') { format!("'{key}' > {why}") } else { format!("'{key}': {why}") }
+    if why.starts_with('\'') {
+        format!("'{key}' > {why}")
+    } else {
+        format!("'{key}': {why}")
+    }
 }
 
 pub fn type_name(value: &Bound<'_, PyAny>) -> String {
-    value.get_type().name().map_or_else(|_| "unknown".to_owned(), |name| name.to_string())
+    value
+        .get_type()
+        .name()
+        .map_or_else(|_| "unknown".to_owned(), |name| name.to_string())
 }
 
 /// JSON as plain Python.
@@ -172,11 +182,15 @@ pub fn to_params(params: Option<&Bound<'_, PyAny>>) -> PyResult<SqlParams> {
         return Ok(SqlParams::Positional(Vec::new()));
     };
     if let Ok(dict) = params.cast::<PyDict>() {
-        let named = dict.iter().map(|(key, value)| Ok((key.extract()?, to_sql(&value)?)));
+        let named = dict
+            .iter()
+            .map(|(key, value)| Ok((key.extract()?, to_sql(&value)?)));
         return Ok(SqlParams::Named(named.collect::<PyResult<_>>()?));
     }
     if params.is_instance_of::<PyString>() {
-        return Err(PyValueError::new_err("parameters must be a sequence or a dict, not a str"));
+        return Err(PyValueError::new_err(
+            "parameters must be a sequence or a dict, not a str",
+        ));
     }
     let positional = params.try_iter()?.map(|value| to_sql(&value?));
     Ok(SqlParams::Positional(positional.collect::<PyResult<_>>()?))

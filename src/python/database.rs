@@ -13,9 +13,9 @@ use super::watch::Watch;
 use super::{errors, report};
 use crate::domain::{Components, parse_meeting};
 use crate::store::{
-    self, Access, Answer, BatchHead, BatchKind, Handle, StoreError, StoreResult,
-    UndoPolicy,
+    self, Access, Answer, BatchHead, BatchKind, Handle, StoreError, StoreResult, UndoPolicy,
 };
+use crate::update::forget_size;
 
 /// One database file. Opened at the first use; creates nothing.
 #[pyclass(name = "Database", module = "updaters._native", frozen)]
@@ -43,7 +43,10 @@ impl Database {
 
     /// The handle, where the file is open.
     pub fn opened(&self) -> Option<Handle> {
-        self.handle.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.handle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn watch(&self) -> Watch {
@@ -57,7 +60,8 @@ impl Database {
         work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R> + Send,
     ) -> PyResult<R> {
         let handle = self.handle(py)?;
-        self.watch().store(py, |patience| handle.with(patience, work))
+        self.watch()
+            .store(py, |patience| handle.with(patience, work))
     }
 
     /// Writes inside this thread's open transaction, or in one of its own.
@@ -67,7 +71,9 @@ impl Database {
         work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R> + Send,
     ) -> PyResult<R> {
         let handle = self.handle(py)?;
-        self.watch().store(py, |patience| in_transaction(&handle, BatchKind::Manual, patience, work))
+        self.watch().store(py, |patience| {
+            in_transaction(&handle, BatchKind::Manual, patience, work)
+        })
     }
 }
 
@@ -81,7 +87,14 @@ pub fn in_transaction<R>(
     if handle.in_transaction() {
         return handle.with(patience, work);
     }
-    handle.begin(BatchHead { run: None, number: 0, kind }, patience)?;
+    handle.begin(
+        BatchHead {
+            run: None,
+            number: 0,
+            kind,
+        },
+        patience,
+    )?;
     match handle.with(patience, work) {
         Ok(value) => handle.commit(patience).map(|_| value),
         Err(err) => {
@@ -98,8 +111,17 @@ impl Database {
     fn new(path: PathBuf, read_only: bool, wait_seconds: f64) -> PyResult<Self> {
         let wait = Duration::try_from_secs_f64(wait_seconds)
             .map_err(|_| errors::internal("wait_seconds must be a number of seconds"))?;
-        let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
-        Ok(Self { path, access, wait, handle: Mutex::new(None) })
+        let access = if read_only {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        };
+        Ok(Self {
+            path,
+            access,
+            wait,
+            handle: Mutex::new(None),
+        })
     }
 
     #[getter]
@@ -122,14 +144,25 @@ impl Database {
     /// Opens a transaction that this thread owns; journaled.
     fn begin(&self, py: Python<'_>) -> PyResult<Connection> {
         let handle = self.handle(py)?;
-        let head = BatchHead { run: None, number: 0, kind: BatchKind::Manual };
-        self.watch().store(py, |patience| handle.begin(head, patience))?;
-        Ok(Connection { handle, wait: self.wait })
+        let head = BatchHead {
+            run: None,
+            number: 0,
+            kind: BatchKind::Manual,
+        };
+        self.watch()
+            .store(py, |patience| handle.begin(head, patience))?;
+        Ok(Connection {
+            handle,
+            wait: self.wait,
+        })
     }
 
     /// A connection into the transaction that this thread has open.
     fn connection(&self, py: Python<'_>) -> PyResult<Connection> {
-        Ok(Connection { handle: self.handle(py)?, wait: self.wait })
+        Ok(Connection {
+            handle: self.handle(py)?,
+            wait: self.wait,
+        })
     }
 
     fn commit(&self, py: Python<'_>) -> PyResult<Option<i64>> {
@@ -152,15 +185,20 @@ impl Database {
     ) -> PyResult<Cursor> {
         let params = to_params(params)?;
         let handle = self.handle(py)?;
-        let answer =
-            self.watch().store(py, |patience| handle.execute(sql, &params, patience))?;
+        let answer = self
+            .watch()
+            .store(py, |patience| handle.execute(sql, &params, patience))?;
         Ok(Cursor::new(answer))
     }
 
     /// Closes the file; the next use opens it again.
     fn close(&self, py: Python<'_>) {
         py.detach(|| {
-            let taken = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let taken = self
+                .handle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             if let Some(handle) = taken {
                 handle.close();
             }
@@ -172,11 +210,15 @@ impl Database {
     }
 
     fn hearing(&self, py: Python<'_>, event_id: &str) -> PyResult<Option<Row>> {
-        Ok(self.with(py, |store| store.hearing_row(event_id))?.map(Row::new))
+        Ok(self
+            .with(py, |store| store.hearing_row(event_id))?
+            .map(Row::new))
     }
 
     fn committee(&self, py: Python<'_>, system_code: &str) -> PyResult<Option<Row>> {
-        Ok(self.with(py, |store| store.committee_row(system_code))?.map(Row::new))
+        Ok(self
+            .with(py, |store| store.committee_row(system_code))?
+            .map(Row::new))
     }
 
     /// Writes a hearing (without related rows) from a record in the API's shape; -> its row id.
@@ -184,11 +226,21 @@ impl Database {
         let record = to_json(record).map_err(|why| errors::database(py, why))?;
         let parsed = parse_meeting(&record);
         if let Some(issue) = parsed.issues.first() {
-            return Err(errors::database(py, format!("{}: {}", issue.field, issue.message)));
+            return Err(errors::database(
+                py,
+                format!("{}: {}", issue.field, issue.message),
+            ));
         }
-        let none = Components { witnesses: false, committees: false, documents: false, bills: false };
+        let none = Components {
+            witnesses: false,
+            committees: false,
+            documents: false,
+            bills: false,
+        };
         self.write(py, move |store| {
-            store.write_meeting(&parsed.meeting, None, none).map(|written| written.hearing_id)
+            store
+                .write_meeting(&parsed.meeting, None, none)
+                .map(|written| written.hearing_id)
         })
     }
 
@@ -201,7 +253,9 @@ impl Database {
         title: Option<&str>,
     ) -> PyResult<i64> {
         self.write(py, |store| {
-            store.get_or_create_witness(full_name, organization, title).map(|(id, _)| id)
+            store
+                .get_or_create_witness(full_name, organization, title)
+                .map(|(id, _)| id)
         })
     }
 
@@ -230,7 +284,9 @@ impl Database {
         committee_id: i64,
         is_primary: bool,
     ) -> PyResult<()> {
-        self.write(py, |store| store.link_committee(hearing_id, committee_id, is_primary))
+        self.write(py, |store| {
+            store.link_committee(hearing_id, committee_id, is_primary)
+        })
     }
 
     fn delete_hearing_committee_links(&self, py: Python<'_>, hearing_id: i64) -> PyResult<usize> {
@@ -258,7 +314,11 @@ impl Database {
         batch: Option<i64>,
         force: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let policy = if force { UndoPolicy::Force } else { UndoPolicy::AllOrNothing };
+        let policy = if force {
+            UndoPolicy::Force
+        } else {
+            UndoPolicy::AllOrNothing
+        };
         let (undo, held) = self.with(py, |store| undo_on_purpose(store, run, batch, policy))?;
         report::undo(py, &undo, &held)
     }
@@ -273,12 +333,18 @@ impl Database {
 
     fn history<'py>(&self, py: Python<'py>, event_id: &str) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let changes = self.with(py, |store| store.history(event_id))?;
-        changes.iter().map(|change| report::field_change(py, change)).collect()
+        changes
+            .iter()
+            .map(|change| report::field_change(py, change))
+            .collect()
     }
 
     fn deferred<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let deferred = self.with(py, |store| store.deferred())?;
-        deferred.iter().map(|event| report::deferred(py, event)).collect()
+        deferred
+            .iter()
+            .map(|event| report::deferred(py, event))
+            .collect()
     }
 
     fn held<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
@@ -304,7 +370,8 @@ fn undo_on_purpose(
     let Some(info) = store.run(run)? else {
         return Err(StoreError::BadRecord {
             what: what(),
-            problem: "not known to the journal; 'hearing-updater rollback --list' shows the runs".into(),
+            problem: "not known to the journal; 'hearing-updater rollback --list' shows the runs"
+                .into(),
         });
     };
     let batches: Vec<_> = info
@@ -325,6 +392,7 @@ fn undo_on_purpose(
     let mut held = Vec::new();
     if undo.undone && undo.rows_restored > 0 {
         store.hold(&undo.events, Some(run))?;
+        forget_size(store)?;
         held.extend(undo.events.iter().map(|(event_id, _)| event_id.clone()));
     }
     Ok((undo, held))

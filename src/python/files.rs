@@ -45,7 +45,12 @@ pub struct RunLock {
     held: Mutex<Option<NativeLock>>,
 }
 
-fn acquire(path: &Path, what: &str, wait: Duration, interrupted: &dyn Fn() -> bool) -> StoreResult<NativeLock> {
+fn acquire(
+    path: &Path,
+    what: &str,
+    wait: Duration,
+    interrupted: &dyn Fn() -> bool,
+) -> StoreResult<NativeLock> {
     let started = Instant::now();
     loop {
         match NativeLock::acquire(path, what) {
@@ -67,19 +72,31 @@ impl RunLock {
     fn new(path: PathBuf, what: String, wait_seconds: f64) -> PyResult<Self> {
         let wait = Duration::try_from_secs_f64(wait_seconds)
             .map_err(|_| errors::internal("wait_seconds must be a number of seconds"))?;
-        Ok(Self { path, what, wait, held: Mutex::new(None) })
+        Ok(Self {
+            path,
+            what,
+            wait,
+            held: Mutex::new(None),
+        })
     }
 
     fn __enter__(this: PyRef<'_, Self>) -> PyResult<PyRef<'_, Self>> {
         let watch = Watch::plain(this.wait);
         let (path, what, wait) = (&this.path, &this.what, this.wait);
-        let lock = watch.store(this.py(), |patience| acquire(path, what, wait, patience.interrupted))?;
+        let lock = watch.store(this.py(), |patience| {
+            acquire(path, what, wait, patience.interrupted)
+        })?;
         *this.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
         Ok(this)
     }
 
     #[pyo3(signature = (*_exc))]
     fn __exit__(&self, _exc: &Bound<'_, pyo3::types::PyTuple>) {
-        drop(self.held.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.held
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 }

@@ -68,7 +68,9 @@ impl<S: Subscriber> Layer<S> for Queue {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut message = Message(String::new());
         event.record(&mut message);
-        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let created = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let record = Record {
             target: event.metadata().target(),
             level: number(*event.metadata().level()),
@@ -86,18 +88,21 @@ impl<S: Subscriber> Layer<S> for Queue {
 pub fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let _ = tracing::subscriber::set_global_default(
-            tracing_subscriber::registry().with(Queue),
-        );
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Queue));
     });
 }
 
 /// Asks Python whether anybody listens below INFO; called where a run starts. INFO and above are always
 /// queued, because levels may change between two calls: the loggers have the last word.
 pub fn refresh_threshold(py: Python<'_>) -> PyResult<()> {
-    let logger = py.import("logging")?.call_method1("getLogger", ("updaters",))?;
+    let logger = py
+        .import("logging")?
+        .call_method1("getLogger", ("updaters",))?;
     let level: i64 = logger.call_method0("getEffectiveLevel")?.extract()?;
-    THRESHOLD.store(u8::try_from(level.clamp(0, 20)).unwrap_or(20), Ordering::Relaxed);
+    THRESHOLD.store(
+        u8::try_from(level.clamp(0, 20)).unwrap_or(20),
+        Ordering::Relaxed,
+    );
     Ok(())
 }
 
@@ -113,15 +118,27 @@ pub fn drain(py: Python<'_>) -> PyResult<()> {
     let get_logger = py.import("logging")?.getattr("getLogger")?;
     for record in records {
         let logger = get_logger.call1((record.target,))?;
-        if !logger.call_method1("isEnabledFor", (record.level,))?.extract::<bool>()? {
+        if !logger
+            .call_method1("isEnabledFor", (record.level,))?
+            .extract::<bool>()?
+        {
             continue;
         }
-        let args = (record.target, record.level, "(native)", 0, record.message, py.None(), py.None());
+        let args = (
+            record.target,
+            record.level,
+            "(native)",
+            0,
+            record.message,
+            py.None(),
+            py.None(),
+        );
         let made = logger.call_method1("makeRecord", args)?;
         let fields = PyDict::new(py);
         fields.set_item("created", record.created)?;
         fields.set_item("msecs", (record.created.fract() * 1000.0).floor())?;
-        made.getattr("__dict__")?.call_method1("update", (fields,))?;
+        made.getattr("__dict__")?
+            .call_method1("update", (fields,))?;
         logger.call_method1("handle", (made,))?;
     }
     Ok(())

@@ -27,7 +27,8 @@ fn drain_logs(py: Python<'_>) -> PyResult<()> {
 fn in_thread(py: Python<'_>, callable: Py<PyAny>) -> PyResult<Bound<'_, PyAny>> {
     pyo3_async_runtimes::tokio::future_into_py(py, async move {
         let work = tokio::task::spawn_blocking(move || Python::attach(|py| callable.call0(py)));
-        work.await.map_err(|err| errors::internal(format!("the thread ended: {err}")))?
+        work.await
+            .map_err(|err| errors::internal(format!("the thread ended: {err}")))?
     })
 }
 

@@ -6,7 +6,11 @@ use pyo3::types::{PyDict, PyList};
 use super::convert::from_sql;
 use crate::store::{Deferred, FieldChange, Held, RunInfo, Soundness, UndoReport};
 
-pub fn undo<'py>(py: Python<'py>, undo: &UndoReport, held: &[String]) -> PyResult<Bound<'py, PyDict>> {
+pub fn undo<'py>(
+    py: Python<'py>,
+    undo: &UndoReport,
+    held: &[String],
+) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("undone", undo.undone)?;
     dict.set_item("rows_restored", undo.rows_restored)?;

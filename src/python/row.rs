@@ -19,12 +19,18 @@ pub struct Row {
 
 impl Row {
     pub fn new(row: store::Row) -> Self {
-        Self { columns: row.columns, values: row.values }
+        Self {
+            columns: row.columns,
+            values: row.values,
+        }
     }
 
     /// The value of a column; ASCII case ignored.
     pub fn value(&self, column: &str) -> Option<&SqlValue> {
-        let at = self.columns.iter().position(|c| c.eq_ignore_ascii_case(column))?;
+        let at = self
+            .columns
+            .iter()
+            .position(|c| c.eq_ignore_ascii_case(column))?;
         self.values.get(at)
     }
 
@@ -63,7 +69,11 @@ impl Row {
         if key.is_instance_of::<PyInt>() {
             let index: isize = key.extract()?;
             let length = self.values.len();
-            let at = if index < 0 { index.checked_add_unsigned(length) } else { Some(index) };
+            let at = if index < 0 {
+                index.checked_add_unsigned(length)
+            } else {
+                Some(index)
+            };
             return match at.and_then(|at| self.values.get(usize::try_from(at).ok()?)) {
                 Some(value) => from_sql(py, value),
                 None => Err(PyIndexError::new_err("Index out of range")),
@@ -81,7 +91,9 @@ impl Row {
 
     fn __richcmp__(&self, other: &Bound<'_, PyAny>, op: CompareOp) -> PyResult<Py<PyAny>> {
         let py = other.py();
-        let Ok(other) = other.cast::<Self>() else { return Ok(py.NotImplemented()) };
+        let Ok(other) = other.cast::<Self>() else {
+            return Ok(py.NotImplemented());
+        };
         let other = other.get();
         let equal = self.columns == other.columns && self.values == other.values;
         match op {
@@ -135,7 +147,10 @@ impl Cursor {
 
     fn next_row(&mut self) -> Option<Row> {
         let columns = self.columns.clone()?;
-        Some(Row { columns, values: self.rows.next()? })
+        Some(Row {
+            columns,
+            values: self.rows.next()?,
+        })
     }
 }
 
@@ -153,7 +168,9 @@ impl Cursor {
 
     #[getter]
     fn description<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let Some(columns) = &self.columns else { return Ok(None) };
+        let Some(columns) = &self.columns else {
+            return Ok(None);
+        };
         let none = || py.None();
         let entries = columns
             .iter()

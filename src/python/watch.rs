@@ -2,8 +2,8 @@
 //! queued log records are seen to while native code waits.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -30,7 +30,12 @@ impl Watch {
         progress: Option<(Arc<Progress>, Option<Handle>)>,
         wait: Duration,
     ) -> Self {
-        Self { cancelled, progress, raised: Mutex::new(None), wait }
+        Self {
+            cancelled,
+            progress,
+            raised: Mutex::new(None),
+            wait,
+        }
     }
 
     /// For calls outside any run.
@@ -92,7 +97,10 @@ impl Watch {
     ) -> PyResult<R> {
         let result = py.detach(|| {
             let interrupted = || self.interrupted();
-            work(&Patience { limit: self.wait, interrupted: &interrupted })
+            work(&Patience {
+                limit: self.wait,
+                interrupted: &interrupted,
+            })
         });
         let drained = logs::drain(py);
         let value = result.map_err(|err| self.raise(py, &err))?;
@@ -107,7 +115,10 @@ impl Watch {
     ) -> R {
         py.detach(|| {
             let interrupted = || self.interrupted();
-            work(&Patience { limit: self.wait, interrupted: &interrupted })
+            work(&Patience {
+                limit: self.wait,
+                interrupted: &interrupted,
+            })
         })
     }
 

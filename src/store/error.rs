@@ -5,19 +5,25 @@ pub type StoreResult<T> = Result<T, StoreError>;
 /// What can go wrong with a database; each message says what happened, to which file or record, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("{path}: no such database; create one with 'hearing-updater init --db {path}' or set DATABASE_PATH")]
+    #[error(
+        "{path}: no such database; create one with 'hearing-updater init --db {path}' or set DATABASE_PATH"
+    )]
     Missing { path: PathBuf },
     #[error("{path}: empty: run hearing-updater init")]
     Empty { path: PathBuf },
     #[error("{path}: not a SQLite database")]
     NotADatabase { path: PathBuf },
-    #[error("{path}: the database is damaged ({detail}); put a backup back with 'hearing-updater restore --db {path}'")]
+    #[error(
+        "{path}: the database is damaged ({detail}); put a backup back with 'hearing-updater restore --db {path}'"
+    )]
     Corrupt { path: PathBuf, detail: String },
     #[error("{path}: not a hearings database: table{} {} missing", if .tables.len() == 1 { "" } else { "s" }, .tables.join(", "))]
     WrongTables { path: PathBuf, tables: Vec<String> },
     #[error("{path}: cannot be used as a backup: {detail}; the database was left as it was")]
     BadBackup { path: PathBuf, detail: String },
-    #[error("{path}: cannot be written ({detail}); check the permissions of the file and its folder")]
+    #[error(
+        "{path}: cannot be written ({detail}); check the permissions of the file and its folder"
+    )]
     ReadOnly { path: PathBuf, detail: String },
     #[error("{path}: {detail}")]
     Io { path: PathBuf, detail: String },
@@ -26,7 +32,11 @@ pub enum StoreError {
     #[error("{path}: locked by another program or thread; waited {waited_seconds:.0} s")]
     Busy { path: PathBuf, waited_seconds: f64 },
     #[error("another update of {path} is running: process {holder} (since {since})")]
-    Running { path: PathBuf, holder: String, since: String },
+    Running {
+        path: PathBuf,
+        holder: String,
+        since: String,
+    },
     #[error("{message}")]
     Constraint { message: String },
     #[error("{message}")]

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::types::{
-    Answer, BatchFigures, BatchHead, BatchId, Deferred, DeferKind, FieldChange, HandMade, Held, PastRun,
-    Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting, UndoPolicy, UndoReport,
-    UpdateLog, Written,
-};
 use super::StoreResult;
+use super::types::{
+    Answer, BatchFigures, BatchHead, BatchId, DeferKind, Deferred, FieldChange, HandMade, Held,
+    PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting, UndoPolicy,
+    UndoReport, UpdateLog, Written,
+};
 use crate::domain::{Committee, Components, Meeting};
 
 /// A store, whole.
@@ -117,7 +117,12 @@ pub trait Hearings {
         order: Option<i64>,
     ) -> StoreResult<(i64, bool)>;
 
-    fn link_committee(&mut self, hearing_id: i64, committee_id: i64, primary: bool) -> StoreResult<()>;
+    fn link_committee(
+        &mut self,
+        hearing_id: i64,
+        committee_id: i64,
+        primary: bool,
+    ) -> StoreResult<()>;
 
     /// -> how many links there were.
     fn unlink_committees(&mut self, hearing_id: i64) -> StoreResult<usize>;

@@ -24,7 +24,10 @@ pub struct Row {
 impl Row {
     /// The value of a column, by name (ASCII case ignored).
     pub fn get(&self, column: &str) -> Option<&SqlValue> {
-        let at = self.columns.iter().position(|c| c.eq_ignore_ascii_case(column))?;
+        let at = self
+            .columns
+            .iter()
+            .position(|c| c.eq_ignore_ascii_case(column))?;
         self.values.get(at)
     }
 }

@@ -11,6 +11,8 @@ const HAS_HELD: &str = "has_held_100_hearings";
 /// The fact that we have been here before: from then on `HAS_HELD` is all there is to know.
 const REMEMBERS: &str = "remembers_hearing_count";
 
+const YES: &str = "1";
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CheckReport {
@@ -22,11 +24,16 @@ pub struct CheckReport {
 /// The sanity checks before a run: tables present, hearings not lost, integrity; a foreign key that was
 /// broken before is a warning, as is a run that ended a short while ago. -> what is found, and the state
 /// that `after_run` compares with.
-pub fn before_run(store: &mut dyn Store, recent_minutes: Option<i64>) -> StoreResult<(CheckReport, Soundness)> {
+pub fn before_run(
+    store: &mut dyn Store,
+    recent_minutes: Option<i64>,
+) -> StoreResult<(CheckReport, Soundness)> {
     let mut report = CheckReport::default();
     let missing = store.missing_tables()?;
     if !missing.is_empty() {
-        report.issues.push(format!("missing table(s): {}", missing.join(", ")));
+        report
+            .issues
+            .push(format!("missing table(s): {}", missing.join(", ")));
         return Ok((report, Soundness::default()));
     }
     let found = store.soundness()?;
@@ -40,10 +47,20 @@ pub fn before_run(store: &mut dyn Store, recent_minutes: Option<i64>) -> StoreRe
             found.hearings
         ));
     }
-    note(&mut report.warnings, "foreign key violation that was there before", &found.foreign_keys);
-    note(&mut report.warnings, "duplicate that was there before", &found.duplicates);
+    note(
+        &mut report.warnings,
+        "foreign key violation that was there before",
+        &found.foreign_keys,
+    );
+    note(
+        &mut report.warnings,
+        "duplicate that was there before",
+        &found.duplicates,
+    );
     if let Some(minutes) = recent_minutes {
-        report.warnings.push(format!("the last successful run was {minutes} min ago"));
+        report
+            .warnings
+            .push(format!("the last successful run was {minutes} min ago"));
     }
     Ok((report, found))
 }
@@ -51,8 +68,8 @@ pub fn before_run(store: &mut dyn Store, recent_minutes: Option<i64>) -> StoreRe
 /// A database that we have not written yet has no memory of ours: there, the row ids that were given
 /// out tell how many hearings there have been.
 fn has_held(store: &mut dyn Store) -> StoreResult<bool> {
-    if store.fact(HAS_HELD)?.is_some() {
-        return Ok(true);
+    if let Some(held) = store.fact(HAS_HELD)? {
+        return Ok(held == YES);
     }
     if store.fact(REMEMBERS)?.is_some() {
         return Ok(false);
@@ -61,19 +78,33 @@ fn has_held(store: &mut dyn Store) -> StoreResult<bool> {
 }
 
 /// Compares the state after a run with the one before: only what is new is an issue.
-pub fn after_run(store: &mut dyn Store, before: &Soundness) -> StoreResult<(CheckReport, Soundness)> {
+pub fn after_run(
+    store: &mut dyn Store,
+    before: &Soundness,
+) -> StoreResult<(CheckReport, Soundness)> {
     let now = store.soundness()?;
     let mut report = CheckReport::default();
     for (what, was, is) in [
         ("integrity", &before.integrity, &now.integrity),
-        ("foreign key violation", &before.foreign_keys, &now.foreign_keys),
+        (
+            "foreign key violation",
+            &before.foreign_keys,
+            &now.foreign_keys,
+        ),
         ("duplicate", &before.duplicates, &now.duplicates),
         ("invalid value", &before.invalid_values, &now.invalid_values),
         ("orphan", &before.orphans, &now.orphans),
     ] {
-        let (old, new): (Vec<_>, Vec<_>) = is.iter().cloned().partition(|found| was.contains(found));
-        report.issues.extend(new.into_iter().map(|found| format!("{what}: {found}")));
-        note(&mut report.warnings, &format!("{what} that was there before"), &old);
+        let (old, new): (Vec<_>, Vec<_>) =
+            is.iter().cloned().partition(|found| was.contains(found));
+        report
+            .issues
+            .extend(new.into_iter().map(|found| format!("{what}: {found}")));
+        note(
+            &mut report.warnings,
+            &format!("{what} that was there before"),
+            &old,
+        );
     }
     if now.hearings < before.hearings {
         report.issues.push(format!(
@@ -94,11 +125,19 @@ fn note(into: &mut Vec<String>, what: &str, found: &[String]) {
 
 /// Remembers how large the database has been, for the next run's checks.
 pub fn remember_size(store: &mut dyn Store) -> StoreResult<()> {
-    if store.fact(HAS_HELD)?.is_none() && store.hearing_count()? >= MIN_HEARINGS {
-        store.set_fact(HAS_HELD, "1")?;
+    if store.fact(HAS_HELD)?.as_deref() != Some(YES) && store.hearing_count()? >= MIN_HEARINGS {
+        store.set_fact(HAS_HELD, YES)?;
     }
     if store.fact(REMEMBERS)?.is_none() {
-        store.set_fact(REMEMBERS, "1")?;
+        store.set_fact(REMEMBERS, YES)?;
+    }
+    Ok(())
+}
+
+/// After a person undid runs on purpose: hearings that are gone by that were not lost.
+pub fn forget_size(store: &mut dyn Store) -> StoreResult<()> {
+    if store.hearing_count()? < MIN_HEARINGS {
+        store.set_fact(HAS_HELD, "no")?;
     }
     Ok(())
 }

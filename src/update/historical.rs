@@ -41,9 +41,14 @@ const FIGURES: [Figure; 5] = [
 
 /// Compares a run with earlier ones. Fewer than `min_days` days of history tell nothing.
 pub fn compare(now: &PastRun, past: &[PastRun], min_days: usize, z_threshold: f64) -> Comparison {
-    let days: HashSet<&str> =
-        past.iter().filter_map(|run| run.start_time.get(..10)).collect();
-    let mut comparison = Comparison { days: days.len(), ..Comparison::default() };
+    let days: HashSet<&str> = past
+        .iter()
+        .filter_map(|run| run.start_time.get(..10))
+        .collect();
+    let mut comparison = Comparison {
+        days: days.len(),
+        ..Comparison::default()
+    };
     if comparison.days < min_days.max(2) {
         return comparison;
     }
@@ -51,11 +56,22 @@ pub fn compare(now: &PastRun, past: &[PastRun], min_days: usize, z_threshold: f6
         let (mean, std_dev) = spread(past, figure);
         let value = figure(now);
         // A figure that never moved has no scale; then one unit (or a tenth) of it is taken.
-        let scale = if std_dev > 0.0 { std_dev } else { (mean.abs() * 0.1).max(1.0) };
+        let scale = if std_dev > 0.0 {
+            std_dev
+        } else {
+            (mean.abs() * 0.1).max(1.0)
+        };
         let z_score = (value - mean) / scale;
         if z_score.abs() > z_threshold {
             let critical = z_score.abs() > CRITICAL;
-            comparison.anomalies.push(Anomaly { metric, value, mean, std_dev, z_score, critical });
+            comparison.anomalies.push(Anomaly {
+                metric,
+                value,
+                mean,
+                std_dev,
+                z_score,
+                critical,
+            });
         }
     }
     let found = &comparison.anomalies;
@@ -89,7 +105,10 @@ mod tests {
     }
 
     fn usual() -> PastRun {
-        PastRun { start_time: "2025-10-01 02:00:00".into(), ..month().swap_remove(3) }
+        PastRun {
+            start_time: "2025-10-01 02:00:00".into(),
+            ..month().swap_remove(3)
+        }
     }
 
     #[test]
@@ -99,7 +118,10 @@ mod tests {
 
     #[test]
     fn one_critical_anomaly_alerts() {
-        let now = PastRun { hearings_checked: 0.0, ..usual() };
+        let now = PastRun {
+            hearings_checked: 0.0,
+            ..usual()
+        };
         let found = compare(&now, &month(), 17, 3.0);
         assert_eq!(found.anomalies.len(), 1);
         assert_eq!(found.anomalies[0].metric, "hearings_checked");
@@ -110,18 +132,30 @@ mod tests {
     fn one_mild_anomaly_does_not_alert_and_two_do() {
         let (_, std_dev) = spread(&month(), |run| run.hearings_checked);
         let mean = spread(&month(), |run| run.hearings_checked).0;
-        let mild = PastRun { hearings_checked: mean + 3.5 * std_dev, ..usual() };
+        let mild = PastRun {
+            hearings_checked: mean + 3.5 * std_dev,
+            ..usual()
+        };
         let found = compare(&mild, &month(), 17, 3.0);
         assert_eq!((found.anomalies.len(), found.alert), (1, false));
         let (mean, std_dev) = spread(&month(), |run| run.hearings_updated);
-        let both = PastRun { hearings_updated: mean + 3.5 * std_dev, ..mild };
+        let both = PastRun {
+            hearings_updated: mean + 3.5 * std_dev,
+            ..mild
+        };
         assert!(compare(&both, &month(), 17, 3.0).alert);
     }
 
     #[test]
     fn too_few_days_tell_nothing() {
-        let now = PastRun { hearings_checked: 0.0, ..usual() };
+        let now = PastRun {
+            hearings_checked: 0.0,
+            ..usual()
+        };
         let found = compare(&now, &month()[..10], 17, 3.0);
-        assert_eq!((found.days, found.anomalies.len(), found.alert), (10, 0, false));
+        assert_eq!(
+            (found.days, found.anomalies.len(), found.alert),
+            (10, 0, false)
+        );
     }
 }

@@ -7,7 +7,7 @@ mod historical;
 mod select;
 mod window;
 
-pub use checks::{CheckReport, MIN_HEARINGS, after_run, before_run, remember_size};
+pub use checks::{CheckReport, MIN_HEARINGS, after_run, before_run, forget_size, remember_size};
 pub use diff::{FieldDiff, diff, newer};
 pub use historical::{Anomaly, Comparison, compare};
 pub use select::{Mode, Selection, select};

@@ -45,7 +45,10 @@ pub fn select(
         if !seen.insert(item.event_id.as_str()) {
             continue;
         }
-        if held.get(item.event_id.as_str()).is_some_and(|hold| still_held(hold, item)) {
+        if held
+            .get(item.event_id.as_str())
+            .is_some_and(|hold| still_held(hold, item))
+        {
             selection.held.push(item.event_id.clone());
             continue;
         }
@@ -66,7 +69,10 @@ pub fn select(
     }
     for event in deferred {
         let ours = event.congress.is_none_or(|c| c == congress);
-        if !ours || seen.contains(event.event_id.as_str()) || held.contains_key(event.event_id.as_str()) {
+        if !ours
+            || seen.contains(event.event_id.as_str())
+            || held.contains_key(event.event_id.as_str())
+        {
             continue;
         }
         selection.from_deferred += 1;
@@ -82,7 +88,10 @@ pub fn select(
 
 /// A hold ends when upstream moves past the state that was undone; without a known date, only by hand.
 fn still_held(hold: &Held, item: &ListItem) -> bool {
-    match (hold.update_date.as_deref().and_then(parse_datetime), item.update_date) {
+    match (
+        hold.update_date.as_deref().and_then(parse_datetime),
+        item.update_date,
+    ) {
         (Some(undone), Some(upstream)) => upstream <= undone,
         _ => true,
     }
@@ -104,7 +113,11 @@ mod tests {
     }
 
     fn ids(selection: &Selection) -> Vec<&str> {
-        selection.wanted.iter().map(|w| w.event_id.as_str()).collect()
+        selection
+            .wanted
+            .iter()
+            .map(|w| w.event_id.as_str())
+            .collect()
     }
 
     fn waiting(event_id: &str, congress: i64) -> Deferred {
@@ -159,7 +172,10 @@ mod tests {
 
     #[test]
     fn a_held_event_waits_until_upstream_moves() {
-        let listed = [item("1", "2025-10-01T00:00:00Z"), item("2", "2025-10-05T00:00:00Z")];
+        let listed = [
+            item("1", "2025-10-01T00:00:00Z"),
+            item("2", "2025-10-05T00:00:00Z"),
+        ];
         let held = [
             hold("1", Some("2025-10-01 00:00:00")),
             hold("2", Some("2025-10-01 00:00:00")),
@@ -172,8 +188,14 @@ mod tests {
     #[test]
     fn a_hold_without_a_date_ends_only_by_hand() {
         let listed = [item("1", "2025-10-05T00:00:00Z")];
-        let selection =
-            select(119, Mode::Full, &listed, &HashMap::new(), &[], &[hold("1", None)]);
+        let selection = select(
+            119,
+            Mode::Full,
+            &listed,
+            &HashMap::new(),
+            &[],
+            &[hold("1", None)],
+        );
         assert!(selection.wanted.is_empty());
     }
 }

@@ -18,15 +18,25 @@ pub struct Lookback {
 /// The window of a run that starts now. `last_success` is the naive local start of the last successful
 /// run (`update_logs.start_time`); where that is longer ago than `days`, the window starts there.
 pub fn lookback(now: &Zoned, days: i64, last_success: Option<&str>) -> Option<Lookback> {
-    let asked = now.checked_sub(jiff::Span::new().try_days(days).ok()?).ok()?;
-    let plain = Lookback { from: utc(&asked), caught_up_days: None };
-    let Some(last) = last_success.and_then(|text| local(text, now)) else { return Some(plain) };
+    let asked = now
+        .checked_sub(jiff::Span::new().try_days(days).ok()?)
+        .ok()?;
+    let plain = Lookback {
+        from: utc(&asked),
+        caught_up_days: None,
+    };
+    let Some(last) = last_success.and_then(|text| local(text, now)) else {
+        return Some(plain);
+    };
     if last >= asked {
         return Some(plain);
     }
     let missed = (now.timestamp().as_second() - last.timestamp().as_second()).max(0);
     // A day begun counts: the figure is what a person would have to give as --lookback-days.
-    Some(Lookback { from: utc(&last), caught_up_days: Some(missed.div_euclid(86_400) + 1) })
+    Some(Lookback {
+        from: utc(&last),
+        caught_up_days: Some(missed.div_euclid(86_400) + 1),
+    })
 }
 
 /// Minutes since a naive local time; `None` where it cannot be read.
@@ -49,7 +59,9 @@ mod tests {
     use super::*;
 
     fn now() -> Zoned {
-        "2025-10-13T21:00:00-04:00[America/New_York]".parse().unwrap()
+        "2025-10-13T21:00:00-04:00[America/New_York]"
+            .parse()
+            .unwrap()
     }
 
     #[test]
@@ -75,7 +87,10 @@ mod tests {
 
     #[test]
     fn an_unreadable_date_is_no_reason_to_look_further() {
-        assert_eq!(lookback(&now(), 7, Some("yesterday")), lookback(&now(), 7, None));
+        assert_eq!(
+            lookback(&now(), 7, Some("yesterday")),
+            lookback(&now(), 7, None)
+        );
     }
 
     #[test]

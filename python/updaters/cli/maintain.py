@@ -3,11 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from updaters.cli import common
 from updaters.errors import ConfigurationError, UpdaterError
+
+#: So many of a long list are printed; `--json` gives them all.
+SHOWN = 10
 
 
 def add_commands(commands: Any) -> None:
@@ -129,9 +132,39 @@ def _undo(database: Any, args: argparse.Namespace) -> int:
     ):
         if lines:
             print(title)
-            for line in lines:
-                print(f"  {line}")
+            _print_some(lines)
     return 0
+
+
+def _print_some(lines: list[str]) -> None:
+    """The first ten, and how many more there are; `--json` has them all."""
+    for line in lines[:SHOWN]:
+        print(f"  {line}")
+    if len(lines) > SHOWN:
+        print(f"  ... and {len(lines) - SHOWN} more")
+
+
+def _batches(run: Mapping[str, Any]) -> str:
+    """What there is to undo of a run: "1-8, 10 applied; 9 failed; dates applied"."""
+    states: dict[str, list[int]] = {}
+    others = []
+    for batch in run["batches"]:
+        if batch["batch"]:
+            states.setdefault(batch["state"], []).append(batch["batch"])
+        else:
+            others.append(f"{batch['kind']} {batch['state']}")
+    numbered = [f"{_ranges(sorted(set(numbers)))} {state}" for state, numbers in states.items()]
+    return "; ".join(numbered + others) or "nothing changed"
+
+
+def _ranges(numbers: list[int]) -> str:
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ", ".join("-".join(map(str, part)) for part in parts)
 
 
 def _list_runs(args: argparse.Namespace) -> int:
@@ -144,14 +177,17 @@ def _list_runs(args: argparse.Namespace) -> int:
         common.print_json({"runs": runs, "held": held})
         return 0
     if runs:
+        shown = [{**run, "batches": _batches(run)} for run in runs]
         common.print_table(
-            runs, ("run", "started_at", "ended_at", "congress", "mode", "success", "batches")
+            shown, ("run", "started_at", "ended_at", "congress", "mode", "success", "batches")
         )
     else:
         print("No runs yet")
     if held:
         print("\nHeld, as they were rolled back on purpose:")
-        common.print_table(held, ("event_id", "update_date", "held_at", "run"))
+        common.print_table(held[:SHOWN], ("event_id", "update_date", "held_at", "run"))
+        if len(held) > SHOWN:
+            print(f"... and {len(held) - SHOWN} more")
     return 0
 
 

@@ -33,21 +33,28 @@ impl<'py> Steps for Seams<'_, 'py> {
 
     fn checkpoint(&mut self, number: usize) -> PyResult<Self::Checkpoint> {
         let py = self.face.py();
-        let checkpoint =
-            py.import("updaters.values")?.getattr("Checkpoint")?.call1((number,))?;
-        self.engine.open_checkpoint(Some(checkpoint.clone().unbind()));
+        let checkpoint = py
+            .import("updaters.values")?
+            .getattr("Checkpoint")?
+            .call1((number,))?;
+        self.engine
+            .open_checkpoint(Some(checkpoint.clone().unbind()));
         Ok(checkpoint)
     }
 
     fn validate(&mut self, batch: &Self::Batch) -> PyResult<Verdict> {
         let py = self.face.py();
-        let said = self.face.0.call_method1("_validate_batch", (batch,)).and_then(|answer| {
-            let valid = answer.get_item(0)?.is_truthy()?;
-            let issues = answer.get_item(1)?.try_iter()?;
-            let issues: PyResult<Vec<String>> =
-                issues.map(|issue| Ok(issue?.str()?.to_string())).collect();
-            Ok((valid, issues?))
-        });
+        let said = self
+            .face
+            .0
+            .call_method1("_validate_batch", (batch,))
+            .and_then(|answer| {
+                let valid = answer.get_item(0)?.is_truthy()?;
+                let issues = answer.get_item(1)?.try_iter()?;
+                let issues: PyResult<Vec<String>> =
+                    issues.map(|issue| Ok(issue?.str()?.to_string())).collect();
+                Ok((valid, issues?))
+            });
         Ok(match caught(py, said)? {
             Ok((true, _)) => Verdict::Valid,
             Ok((false, issues)) => Verdict::Invalid(issues),
@@ -63,8 +70,10 @@ impl<'py> Steps for Seams<'_, 'py> {
     ) -> PyResult<Outcome> {
         let py = self.face.py();
         self.engine.start_pending(&self.face)?;
-        let answer =
-            self.face.0.call_method1("_process_batch", (batch, number, checkpoint));
+        let answer = self
+            .face
+            .0
+            .call_method1("_process_batch", (batch, number, checkpoint));
         // An override may have left its transaction open.
         let handle = self.face.handle()?;
         if handle.in_transaction() {
@@ -81,7 +90,11 @@ impl<'py> Steps for Seams<'_, 'py> {
         });
         Ok(match caught(py, answer)? {
             Ok(outcome) => outcome,
-            Err(why) => Outcome { success: false, error: Some(why), ..Outcome::default() },
+            Err(why) => Outcome {
+                success: false,
+                error: Some(why),
+                ..Outcome::default()
+            },
         })
     }
 
@@ -111,19 +124,27 @@ impl<'py> Steps for Seams<'_, 'py> {
         batch: &Self::Batch,
         checkpoint: &Self::Checkpoint,
     ) -> PyResult<()> {
-        self.engine.batch_finished(&self.face, report, batch, checkpoint)
+        self.engine
+            .batch_finished(&self.face, report, batch, checkpoint)
     }
 }
 
 fn text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
-    if value.is_none() { Ok(None) } else { Ok(Some(value.str()?.to_string())) }
+    if value.is_none() {
+        Ok(None)
+    } else {
+        Ok(Some(value.str()?.to_string()))
+    }
 }
 
 fn texts(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     if value.is_none() {
         return Ok(Vec::new());
     }
-    value.try_iter()?.map(|one| Ok(one?.str()?.to_string())).collect()
+    value
+        .try_iter()?
+        .map(|one| Ok(one?.str()?.to_string()))
+        .collect()
 }
 
 impl Engine {
@@ -137,16 +158,24 @@ impl Engine {
         let items = face.items(changes)?;
         self.resolve_committees(face, &items)?;
         let batches = face.0.call_method1("_divide_into_batches", (&items,))?;
-        let batches: Vec<Bound<'_, PyList>> =
-            batches.try_iter()?.map(|batch| as_list(&batch?)).collect::<PyResult<_>>()?;
+        let batches: Vec<Bound<'_, PyList>> = batches
+            .try_iter()?
+            .map(|batch| as_list(&batch?))
+            .collect::<PyResult<_>>()?;
         let size: usize = face.setting("batch_processing_size")?;
         info!(target: "updaters.daily_updater",
             "Divided into {} batches of up to {size} changes each", batches.len());
         face.count("batch_count", batches.len())?;
         crate::python::logs::drain(face.py())?;
         let before = self.state().batches_so_far;
-        let numbering = Numbering { before, count: batches.len() };
-        let mut seams = Seams { engine: self, face: face.clone() };
+        let numbering = Numbering {
+            before,
+            count: batches.len(),
+        };
+        let mut seams = Seams {
+            engine: self,
+            face: face.clone(),
+        };
         let outcome = run_batches(&mut seams, batches, numbering);
         self.open_checkpoint(None);
         self.state().batches_so_far = before + numbering.count;
@@ -155,7 +184,12 @@ impl Engine {
     }
 
     /// `BATCH_SALVAGE`: the valid records of a batch that failed, in a transaction of their own.
-    fn salvage(&self, face: &Face<'_>, batch: &Bound<'_, PyList>, number: usize) -> PyResult<usize> {
+    fn salvage(
+        &self,
+        face: &Face<'_>,
+        batch: &Bound<'_, PyList>,
+        number: usize,
+    ) -> PyResult<usize> {
         let py = face.py();
         if !face.setting::<bool>("batch_salvage")? {
             return Ok(0);
@@ -178,7 +212,11 @@ impl Engine {
             return Ok(0);
         }
         let number = i64::try_from(number).unwrap_or(0);
-        let head = BatchHead { run: self.state().run, number, kind: BatchKind::Salvage };
+        let head = BatchHead {
+            run: self.state().run,
+            number,
+            kind: BatchKind::Salvage,
+        };
         self.open_checkpoint(None);
         self.start_pending(face)?;
         let (failed, applied) = self.one_pass(face, head, &valid)?;
@@ -210,7 +248,10 @@ impl Engine {
             if !native {
                 // An override applied the batch in its own way; its checkpoint says what it did.
                 let named = |list: &str| -> PyResult<usize> {
-                    Ok(ids(checkpoint, list)?.into_iter().collect::<HashSet<_>>().len())
+                    Ok(ids(checkpoint, list)?
+                        .into_iter()
+                        .collect::<HashSet<_>>()
+                        .len())
                 };
                 pending.updated = named("hearings_to_update")?;
                 pending.added = named("hearings_to_add")?;
@@ -220,7 +261,10 @@ impl Engine {
             face.count("batches_failed", 1)?;
             self.report_failure(face, report, batch)?;
         }
-        let journal: Vec<i64> = checkpoint.getattr("journal_batches")?.extract().unwrap_or_default();
+        let journal: Vec<i64> = checkpoint
+            .getattr("journal_batches")?
+            .extract()
+            .unwrap_or_default();
         let mut state = self.state();
         let commit_ms = std::mem::take(&mut state.commit_ms);
         state.figures.push(BatchFigures {
@@ -265,16 +309,25 @@ impl Engine {
         }
         for item in batch.iter() {
             let record = payload(&item);
-            let Some(event_id) = event_id_of(&record) else { continue };
+            let Some(event_id) = event_id_of(&record) else {
+                continue;
+            };
             let mut state = self.state();
             if report.salvaged > 0 && state.written.contains(&event_id) {
                 continue;
             }
             state.written.remove(&event_id);
             let own = report.issues.iter().find(|issue| issue.contains(&event_id));
-            let why = own.or(report.error.as_ref()).map_or("failed", String::as_str);
+            let why = own
+                .or(report.error.as_ref())
+                .map_or("failed", String::as_str);
             let reason = format!("batch {}: {why}", report.number);
-            state.fail(&event_id, chamber_of(&record).as_deref(), DeferKind::Batch, &reason);
+            state.fail(
+                &event_id,
+                chamber_of(&record).as_deref(),
+                DeferKind::Batch,
+                &reason,
+            );
         }
         Ok(())
     }
@@ -288,4 +341,3 @@ fn outcome_of(report: &Report) -> &'static str {
         (false, false, false) => "failed",
     }
 }
-

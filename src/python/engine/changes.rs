@@ -36,11 +36,19 @@ pub(super) fn columns_of(
         return Ok(Vec::new());
     }
     if let Ok(row) = record.cast::<Row>() {
-        return Ok(row.get().pairs().map(|(name, value)| (name.clone(), value.clone())).collect());
+        return Ok(row
+            .get()
+            .pairs()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect());
     }
     if let Ok(values) = record.cast::<PyTuple>() {
         let names = columns()?;
-        return names.into_iter().zip(values.iter()).map(|(n, v)| Ok((n, to_sql(&v)?))).collect();
+        return names
+            .into_iter()
+            .zip(values.iter())
+            .map(|(n, v)| Ok((n, to_sql(&v)?)))
+            .collect();
     }
     // `sqlite3.Row` and the like answer to keys() and to names.
     if record.cast::<PyMapping>().is_ok() || record.hasattr("keys")? {
@@ -58,7 +66,9 @@ pub(super) fn columns_of(
 }
 
 pub(super) fn text_of(pairs: &[(String, SqlValue)], column: &str) -> Option<String> {
-    let (_, value) = pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?;
+    let (_, value) = pairs
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(column))?;
     match value {
         SqlValue::Text(text) => Some(text.clone()),
         SqlValue::Integer(int) => Some(int.to_string()),
@@ -68,7 +78,11 @@ pub(super) fn text_of(pairs: &[(String, SqlValue)], column: &str) -> Option<Stri
 
 /// The hearing's own columns as a record has them; related rows come from the store.
 fn overlay(stored: &mut StoredMeeting, pairs: &[(String, SqlValue)]) {
-    let has = |column: &str| pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
+    let has = |column: &str| {
+        pairs
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(column))
+    };
     let set = |column: &str, into: &mut Option<String>| {
         if has(column) {
             *into = text_of(pairs, column);
@@ -133,7 +147,9 @@ impl Engine {
                 continue;
             };
             let row = Bound::new(py, Row::new(row))?;
-            let needed = face.0.call_method1("_hearing_needs_update", (&row, &item))?;
+            let needed = face
+                .0
+                .call_method1("_hearing_needs_update", (&row, &item))?;
             if needed.is_truthy()? {
                 let update = PyDict::new(py);
                 update.set_item("existing", row)?;
@@ -151,8 +167,15 @@ impl Engine {
 
     /// Nothing but `updateDate` may have moved: then the stored one follows, without an update.
     fn note_date(&self, row: &Bound<'_, Row>, item: &Bound<'_, PyAny>) {
-        let Ok(Parsed { meeting: Meeting { event_id, update_date: Some(date), .. }, .. }) =
-            self.parse(item)
+        let Ok(Parsed {
+            meeting:
+                Meeting {
+                    event_id,
+                    update_date: Some(date),
+                    ..
+                },
+            ..
+        }) = self.parse(item)
         else {
             return;
         };
@@ -172,7 +195,9 @@ impl Engine {
         item: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
         // What cannot be read is for validation to refuse by name, not for this to pass over.
-        let Ok(parsed) = self.parse(item) else { return Ok(true) };
+        let Ok(parsed) = self.parse(item) else {
+            return Ok(true);
+        };
         if !parsed.issues.is_empty() {
             return Ok(true);
         }
@@ -200,8 +225,9 @@ impl Engine {
     ) -> PyResult<Vec<(String, SqlValue)>> {
         columns_of(record, || {
             let handle = face.handle()?;
-            self.watch(face)
-                .store(face.py(), |patience| handle.with(patience, |s| s.columns("hearings")))
+            self.watch(face).store(face.py(), |patience| {
+                handle.with(patience, |s| s.columns("hearings"))
+            })
         })
     }
 
@@ -219,5 +245,9 @@ impl Engine {
 }
 
 fn load(store: &mut dyn Store, event_id: &str) -> StoreResult<Option<StoredMeeting>> {
-    if event_id.is_empty() { Ok(None) } else { store.stored_meeting(event_id) }
+    if event_id.is_empty() {
+        Ok(None)
+    } else {
+        store.stored_meeting(event_id)
+    }
 }

@@ -29,7 +29,11 @@ impl<'py> Face<'py> {
     where
         T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
     {
-        self.0.getattr("settings")?.getattr(name)?.extract().map_err(Into::into)
+        self.0
+            .getattr("settings")?
+            .getattr(name)?
+            .extract()
+            .map_err(Into::into)
     }
 
     pub fn congress(&self) -> PyResult<i64> {
@@ -43,7 +47,8 @@ impl<'py> Face<'py> {
             .try_iter()?
             .map(|name| name?.extract())
             .collect::<PyResult<_>>()?;
-        Components::from_names(&names).map_err(|err| errors::configuration(self.py(), err.to_string()))
+        Components::from_names(&names)
+            .map_err(|err| errors::configuration(self.py(), err.to_string()))
     }
 
     pub fn database(&self) -> PyResult<Bound<'py, Database>> {
@@ -65,7 +70,10 @@ impl<'py> Face<'py> {
 
     /// How long to wait for another program's lock.
     pub fn wait(&self) -> Duration {
-        let seconds = self.0.getattr("lock_wait_seconds").and_then(|s| s.extract::<f64>());
+        let seconds = self
+            .0
+            .getattr("lock_wait_seconds")
+            .and_then(|s| s.extract::<f64>());
         Duration::try_from_secs_f64(seconds.unwrap_or(WAIT).max(WAIT))
             .unwrap_or(Duration::from_secs(30))
     }
@@ -88,7 +96,9 @@ impl<'py> Face<'py> {
     }
 
     pub fn append(&self, list: &str, value: impl IntoPyObject<'py>) -> PyResult<()> {
-        self.metrics()?.getattr(list)?.call_method1("append", (value,))?;
+        self.metrics()?
+            .getattr(list)?
+            .call_method1("append", (value,))?;
         Ok(())
     }
 
@@ -125,7 +135,9 @@ pub fn caught<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Result<T, Stri
 /// "ValueError: bad date", or the bare text for our own exceptions.
 pub fn describe(py: Python<'_>, err: &PyErr) -> String {
     let value = err.value(py);
-    let text = value.str().map_or_else(|_| String::new(), |text| text.to_string());
+    let text = value
+        .str()
+        .map_or_else(|_| String::new(), |text| text.to_string());
     let ours = py
         .import("updaters.errors")
         .and_then(|m| m.getattr("UpdaterError"))
@@ -134,6 +146,13 @@ pub fn describe(py: Python<'_>, err: &PyErr) -> String {
     if ours {
         return text;
     }
-    let name = err.get_type(py).name().map_or_else(|_| "Exception".into(), |name| name.to_string());
-    if text.is_empty() { name } else { format!("{name}: {text}") }
+    let name = err
+        .get_type(py)
+        .name()
+        .map_or_else(|_| "Exception".into(), |name| name.to_string());
+    if text.is_empty() {
+        name
+    } else {
+        format!("{name}: {text}")
+    }
 }

@@ -21,7 +21,7 @@ use crate::domain::{Chamber, parse_meeting};
 use crate::python::client::Source;
 use crate::python::convert::{from_json, to_json};
 use crate::python::watch::Watch;
-use crate::store::{Deferred, DeferKind, Held, Store, StoreResult};
+use crate::store::{DeferKind, Deferred, Held, Store, StoreResult};
 use crate::update::{Mode, lookback, select};
 
 /// Meetings of one window of a full run: fetched, applied and committed before the next.
@@ -112,7 +112,11 @@ impl Engine {
         if !asked.is_empty() {
             return self.only(face, &asked, congress, known);
         }
-        let from = if full { None } else { Some(Self::window(face, &known)?) };
+        let from = if full {
+            None
+        } else {
+            Some(Self::window(face, &known)?)
+        };
         progress.note(|now| {
             now.phase = "fetching";
             now.message = "Listing meetings".into();
@@ -137,8 +141,14 @@ impl Engine {
             face.append("errors", problem)?;
         }
         face.count("hearings_checked", items.len())?;
-        let chosen =
-            select(congress, mode, &items, &known.dates, &known.deferred, &known.held);
+        let chosen = select(
+            congress,
+            mode,
+            &items,
+            &known.dates,
+            &known.deferred,
+            &known.held,
+        );
         info!(target: "updaters.update",
             "{} meetings listed, {} to ask for ({} of them set aside by earlier runs, {} held back)",
             items.len(), chosen.wanted.len(), chosen.from_deferred, chosen.held.len());
@@ -146,7 +156,11 @@ impl Engine {
         state.held = known.held.into_iter().map(|hold| hold.event_id).collect();
         state.waiting = waiting(known.deferred);
         let mut windows: Vec<Vec<Wanted>> = if full {
-            chosen.wanted.chunks(WINDOW).map(<[Wanted]>::to_vec).collect()
+            chosen
+                .wanted
+                .chunks(WINDOW)
+                .map(<[Wanted]>::to_vec)
+                .collect()
         } else {
             vec![chosen.wanted]
         };
@@ -188,7 +202,10 @@ impl Engine {
         let catch_up: bool = face.setting("catch_up")?;
         let last = known.last_success.as_deref().filter(|_| catch_up);
         let window = lookback(&Zoned::now(), days, last).ok_or_else(|| {
-            errors::configuration(face.py(), format!("lookback_days: {days} days are too many"))
+            errors::configuration(
+                face.py(),
+                format!("lookback_days: {days} days are too many"),
+            )
         })?;
         if let Some(missed) = window.caught_up_days {
             info!(target: "updaters.daily_updater",
@@ -208,8 +225,11 @@ impl Engine {
         wanted: Vec<Wanted>,
     ) -> PyResult<Vec<Value>> {
         let total = wanted.len();
-        let order: HashMap<String, usize> =
-            wanted.iter().enumerate().map(|(at, w)| (w.event_id.clone(), at)).collect();
+        let order: HashMap<String, usize> = wanted
+            .iter()
+            .enumerate()
+            .map(|(at, w)| (w.event_id.clone(), at))
+            .collect();
         progress.note(|now| {
             now.phase = "fetching";
             now.message = format!("Fetching {total} meetings");
@@ -262,7 +282,8 @@ impl Engine {
             warn!(target: "updaters.update", "event {}: set aside: {err}", wanted.event_id);
         }
         let chamber = wanted.chamber.map(Chamber::for_path);
-        self.state().fail(&wanted.event_id, chamber, kind, &err.to_string());
+        self.state()
+            .fail(&wanted.event_id, chamber, kind, &err.to_string());
     }
 
     /// Committee codes among these records that are neither stored nor looked up yet.
@@ -281,8 +302,9 @@ impl Engine {
             return Ok(Vec::new());
         }
         let handle = face.handle()?;
-        let stored =
-            watch.store(face.py(), |patience| handle.with(patience, |s| s.committee_codes()))?;
+        let stored = watch.store(face.py(), |patience| {
+            handle.with(patience, |s| s.committee_codes())
+        })?;
         let state = self.state();
         let mut unknown: Vec<String> = named
             .into_iter()
@@ -313,11 +335,20 @@ impl Engine {
         if let Some(stop) = source.take_stop() {
             return Err(stop);
         }
+        let resolved: Vec<&str> = found
+            .iter()
+            .filter(|(_, one)| one.is_ok())
+            .map(|(code, _)| code.as_str())
+            .collect();
+        if !resolved.is_empty() {
+            info!(target: "updaters.update",
+                "{} committees are not in the database and were found at the API: {}",
+                resolved.len(), resolved.join(", "));
+        }
         for (code, found) in found {
             let mut state = self.state();
             match found {
                 Ok(chain) => {
-                    info!(target: "updaters.update", "committee {code}: not in the database, found at the API");
                     state.resolved.insert(code.clone(), chain);
                 }
                 Err(err) => {
@@ -349,12 +380,19 @@ impl Engine {
 }
 
 fn waiting(deferred: Vec<Deferred>) -> HashMap<String, Deferred> {
-    deferred.into_iter().map(|event| (event.event_id.clone(), event)).collect()
+    deferred
+        .into_iter()
+        .map(|event| (event.event_id.clone(), event))
+        .collect()
 }
 
 #[allow(clippy::cast_precision_loss)] // a percentage
 pub(super) fn ratio(done: usize, total: usize) -> f64 {
-    if total == 0 { 1.0 } else { done as f64 / total as f64 }
+    if total == 0 {
+        1.0
+    } else {
+        done as f64 / total as f64
+    }
 }
 
 /// A plain dict of the deferred events of this run, as `metrics.deferred` has them.

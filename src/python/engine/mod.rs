@@ -57,13 +57,19 @@ impl Engine {
     }
 
     fn checkpoint<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let slot = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = self
+            .checkpoint
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         slot.as_ref().map(|checkpoint| checkpoint.bind(py).clone())
     }
 
     fn open_checkpoint(&self, checkpoint: Option<Py<PyAny>>) {
         let before = std::mem::replace(
-            &mut *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner),
+            &mut *self
+                .checkpoint
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
             checkpoint,
         );
         drop(before);
@@ -85,8 +91,9 @@ impl Engine {
 
     fn committed(&self, face: &Face<'_>) -> PyResult<Vec<BatchId>> {
         let handle = face.handle()?;
-        self.watch(face)
-            .store(face.py(), |patience| records::take_committed(&handle, patience))
+        self.watch(face).store(face.py(), |patience| {
+            records::take_committed(&handle, patience)
+        })
     }
 
     /// What was committed before is nobody's here.
@@ -134,7 +141,9 @@ impl Engine {
         let py = updater.py();
         let watch = self.watch(&Face(updater));
         if watch.interrupted() {
-            return Err(watch.take_raised().unwrap_or_else(|| errors::internal("interrupted")));
+            return Err(watch
+                .take_raised()
+                .unwrap_or_else(|| errors::internal("interrupted")));
         }
         logs::drain(py)
     }
@@ -292,7 +301,12 @@ impl Engine {
     }
 
     #[pyo3(name = "settle")]
-    fn py_settle(&self, updater: Bound<'_, PyAny>, hearings: &Bound<'_, PyAny>, write: bool) -> PyResult<()> {
+    fn py_settle(
+        &self,
+        updater: Bound<'_, PyAny>,
+        hearings: &Bound<'_, PyAny>,
+        write: bool,
+    ) -> PyResult<()> {
         let events: Vec<String> = hearings
             .try_iter()?
             .filter_map(|item| changes::event_id_of(&item.ok()?))

@@ -43,10 +43,16 @@ impl Progress {
 
     /// Tells at once.
     pub fn tell(&self, py: Python<'_>) -> PyResult<()> {
-        let snapshot = self.now.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let snapshot = self
+            .now
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) =
             (Instant::now(), snapshot.clone());
-        let Some(callback) = &self.callback else { return Ok(()) };
+        let Some(callback) = &self.callback else {
+            return Ok(());
+        };
         let dict = PyDict::new(py);
         dict.set_item("phase", snapshot.phase)?;
         dict.set_item("message", snapshot.message)?;
@@ -65,6 +71,10 @@ impl Progress {
             let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
             (told.0.elapsed(), told.1 != *now)
         };
-        if since >= HEARTBEAT || (moved && since >= PACE) { self.tell(py) } else { Ok(()) }
+        if since >= HEARTBEAT || (moved && since >= PACE) {
+            self.tell(py)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -37,10 +37,12 @@ impl Engine {
         let components = face.components()?;
         let issues = if components.committees && names_committees(&records) {
             let handle = face.handle()?;
-            let stored = self
-                .watch(face)
-                .store(py, |patience| handle.with(patience, |store| store.committee_codes()))?;
-            validate(&records, &|code| stored.contains(code) || resolved.contains(code))
+            let stored = self.watch(face).store(py, |patience| {
+                handle.with(patience, |store| store.committee_codes())
+            })?;
+            validate(&records, &|code| {
+                stored.contains(code) || resolved.contains(code)
+            })
         } else {
             validate(&records, &|_| true)
         };
@@ -71,7 +73,11 @@ impl Engine {
             self.discard_commits(face)?;
         }
         self.open_checkpoint(Some(checkpoint.clone().unbind()));
-        let head = BatchHead { run: self.state().run, number, kind: BatchKind::Batch };
+        let head = BatchHead {
+            run: self.state().run,
+            number,
+            kind: BatchKind::Batch,
+        };
         let started = self.pending();
         let applied = self.in_one_transaction(face, head, &items);
         self.state().processed = true;
@@ -97,7 +103,9 @@ impl Engine {
     ) -> PyResult<Result<(), String>> {
         let py = face.py();
         let handle = face.handle()?;
-        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?.into_any().unbind();
+        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?
+            .into_any()
+            .unbind();
         let updater = face.0.clone().unbind();
         let items = owned(items);
         let watch = self.watch(face);
@@ -137,18 +145,18 @@ impl Engine {
     }
 
     /// `_apply_updates`: one pass, a savepoint each; a record that fails is undone alone.
-    pub(super) fn apply_plain(
-        &self,
-        face: &Face<'_>,
-        changes: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    pub(super) fn apply_plain(&self, face: &Face<'_>, changes: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = face.py();
         let items = face.items(changes)?;
         if items.is_empty() {
             return Ok(());
         }
         self.resolve_committees(face, &items)?;
-        let head = BatchHead { run: self.state().run, number: 0, kind: BatchKind::Plain };
+        let head = BatchHead {
+            run: self.state().run,
+            number: 0,
+            kind: BatchKind::Plain,
+        };
         self.start_pending(face)?;
         let before = Instant::now();
         let (failed, _) = self.one_pass(face, head, &items)?;
@@ -160,7 +168,12 @@ impl Engine {
             let event_id = event_id_of(&record).unwrap_or_default();
             error!(target: "updaters.daily_updater", "record failed and was undone alone: {why}");
             face.append("errors", why)?;
-            self.state().fail(&event_id, chamber_of(&record).as_deref(), DeferKind::Record, why);
+            self.state().fail(
+                &event_id,
+                chamber_of(&record).as_deref(),
+                DeferKind::Record,
+                why,
+            );
         }
         let mut state = self.state();
         let batch = state.batches.last().copied();
@@ -186,7 +199,9 @@ impl Engine {
     ) -> PyResult<(Vec<(Py<PyAny>, String)>, usize)> {
         let py = face.py();
         let handle = face.handle()?;
-        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?.into_any().unbind();
+        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?
+            .into_any()
+            .unbind();
         let updater = face.0.clone().unbind();
         let watch = self.watch(face);
         let all = owned(items);
@@ -203,16 +218,13 @@ impl Engine {
                         let face = Face(updater.bind(py).clone());
                         self.one(&face, conn.bind(py), all[at].bind(py))
                     })?;
-                    *done.lock().unwrap_or_else(PoisonError::into_inner) =
-                        self.pending();
+                    *done.lock().unwrap_or_else(PoisonError::into_inner) = self.pending();
                     Ok(())
                 },
                 |at, why| {
                     // What the failed record counted goes with it.
-                    self.state().pending =
-                        *done.lock().unwrap_or_else(PoisonError::into_inner);
-                    let mut failed =
-                        failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    self.state().pending = *done.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                     failed.push((at, why));
                     Ok(())
                 },
@@ -231,7 +243,9 @@ impl Engine {
         let applied = all.len() - failed.len();
         let mut named = Vec::with_capacity(failed.len());
         for (at, why) in failed {
-            self.state().written.remove(&event_id_of(&payload(all[at].bind(py))).unwrap_or_default());
+            self.state()
+                .written
+                .remove(&event_id_of(&payload(all[at].bind(py))).unwrap_or_default());
             named.push((all[at].clone_ref(py), why));
         }
         Ok((named, applied))
@@ -243,7 +257,6 @@ impl Engine {
         face.count("witnesses_updated", pending.witnesses)?;
         face.count("committees_updated", pending.committees)
     }
-
 }
 
 pub(super) fn as_list<'py>(batch: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
@@ -259,19 +272,24 @@ pub(super) fn as_list<'py>(batch: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyL
 fn names_committees(records: &[Result<Value, String>]) -> bool {
     records.iter().flatten().any(|record| {
         let record = record.get("committeeMeeting").unwrap_or(record);
-        record.get("committees").is_some_and(|named| !named.is_null())
+        record
+            .get("committees")
+            .is_some_and(|named| !named.is_null())
     })
 }
 
 pub(super) fn chamber_of(record: &Bound<'_, PyAny>) -> Option<String> {
-    let chamber: String = record.cast::<PyDict>().ok()?.get_item("chamber").ok()??.extract().ok()?;
+    let chamber: String = record
+        .cast::<PyDict>()
+        .ok()?
+        .get_item("chamber")
+        .ok()??
+        .extract()
+        .ok()?;
     Some(chamber.to_ascii_lowercase())
 }
 
 /// The batches that this connection committed since it was last asked belong to whoever is applying.
-pub(super) fn take_committed(
-    handle: &Handle,
-    patience: &Patience<'_>,
-) -> StoreResult<Vec<i64>> {
+pub(super) fn take_committed(handle: &Handle, patience: &Patience<'_>) -> StoreResult<Vec<i64>> {
     handle.with(patience, |store| Ok(store.take_committed()))
 }

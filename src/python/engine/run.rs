@@ -8,13 +8,11 @@ use pyo3::types::PyDict;
 use tracing::{info, warn};
 
 use super::Engine;
-use super::fetch::deferred_dict;
 use super::face::Face;
+use super::fetch::deferred_dict;
 use super::state::Failed;
 use crate::python::database::in_transaction;
-use crate::store::{
-    self, BatchKind, Deferred, DeferKind, PastRun, Store, StoreResult, UpdateLog,
-};
+use crate::store::{self, BatchKind, DeferKind, Deferred, PastRun, Store, StoreResult, UpdateLog};
 use crate::update::{after_run, before_run, compare, minutes_since, remember_size};
 
 /// Runs that an event may be answered 404 before it is dropped from the deferred ones.
@@ -130,11 +128,14 @@ impl Engine {
         let threshold: f64 = face.setting("historical_z_threshold")?;
         let since = Zoned::now()
             .checked_sub(jiff::Span::new().days(HISTORY_DAYS))
-            .map_or_else(|_| String::new(), |then| then.strftime("%Y-%m-%d %H:%M:%S").to_string());
+            .map_or_else(
+                |_| String::new(),
+                |then| then.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            );
         let handle = face.handle()?;
-        let past = self
-            .watch(face)
-            .store(py, |patience| handle.with(patience, |store| store.past_runs(&since)))?;
+        let past = self.watch(face).store(py, |patience| {
+            handle.with(patience, |store| store.past_runs(&since))
+        })?;
         let found = compare(&figures_of(&log), &past, min_days, threshold);
         if found.days < min_days {
             info!(target: "updaters.daily_updater",
@@ -151,7 +152,14 @@ impl Engine {
             dict.set_item("mean", anomaly.mean)?;
             dict.set_item("std_dev", anomaly.std_dev)?;
             dict.set_item("z_score", anomaly.z_score)?;
-            dict.set_item("severity", if anomaly.critical { "critical" } else { "warning" })?;
+            dict.set_item(
+                "severity",
+                if anomaly.critical {
+                    "critical"
+                } else {
+                    "warning"
+                },
+            )?;
             anomalies.push(dict);
         }
         crate::python::logs::drain(py)?;
@@ -164,9 +172,9 @@ impl Engine {
             return Ok(());
         }
         let handle = face.handle()?;
-        let before = self
-            .watch(face)
-            .store(face.py(), |patience| handle.with(patience, |store| store.soundness()))?;
+        let before = self.watch(face).store(face.py(), |patience| {
+            handle.with(patience, |store| store.soundness())
+        })?;
         self.state().before = Some(before);
         Ok(())
     }
@@ -185,9 +193,9 @@ impl Engine {
         };
         // What a person asked for by id is theirs to ask for again.
         let asked: Vec<String> = face.0.getattr("event_ids")?.extract()?;
-        let (by_hand, failed): (Vec<_>, Vec<_>) = failed
-            .into_iter()
-            .partition(|event| asked.contains(&event.event_id) && !waiting.contains_key(&event.event_id));
+        let (by_hand, failed): (Vec<_>, Vec<_>) = failed.into_iter().partition(|event| {
+            asked.contains(&event.event_id) && !waiting.contains_key(&event.event_id)
+        });
         for event in &by_hand {
             let text = format!("event {}: {}", event.event_id, event.reason);
             if event.kind != DeferKind::Record {
@@ -195,18 +203,29 @@ impl Engine {
             }
         }
         for event in &failed {
-            face.append("deferred", deferred_dict(py, &event.event_id, &event.reason)?)?;
+            face.append(
+                "deferred",
+                deferred_dict(py, &event.event_id, &event.reason)?,
+            )?;
         }
         if !write {
             return Ok(());
         }
         let came_in: Vec<String> = events
             .iter()
-            .filter(|id| !failed.iter().chain(&by_hand).any(|event| &event.event_id == *id))
+            .filter(|id| {
+                !failed
+                    .iter()
+                    .chain(&by_hand)
+                    .any(|event| &event.event_id == *id)
+            })
             .cloned()
             .collect();
-        let cleared: Vec<&str> =
-            came_in.iter().filter(|id| waiting.contains_key(*id)).map(String::as_str).collect();
+        let cleared: Vec<&str> = came_in
+            .iter()
+            .filter(|id| waiting.contains_key(*id))
+            .map(String::as_str)
+            .collect();
         let released: Vec<&String> = came_in.iter().filter(|id| held.contains(*id)).collect();
         let congress = face.congress()?;
         let handle = face.handle()?;
@@ -303,7 +322,10 @@ fn figures_of(log: &UpdateLog) -> PastRun {
 }
 
 fn backups_of(database: &Path) -> PathBuf {
-    database.parent().unwrap_or_else(|| Path::new("")).join("backups")
+    database
+        .parent()
+        .unwrap_or_else(|| Path::new(""))
+        .join("backups")
 }
 
 /// The metrics as a row of `update_logs`: naive local times, the start floored to the second.
@@ -311,17 +333,25 @@ fn update_log(face: &Face<'_>, success: bool) -> PyResult<UpdateLog> {
     let py = face.py();
     let metrics = face.metrics()?;
     let stamp = |name: &str| -> PyResult<String> {
-        metrics.getattr(name)?.call_method1("strftime", ("%Y-%m-%d %H:%M:%S",))?.extract()
+        metrics
+            .getattr(name)?
+            .call_method1("strftime", ("%Y-%m-%d %H:%M:%S",))?
+            .extract()
     };
     let int = |name: &str| -> PyResult<i64> { metrics.getattr(name)?.extract() };
     if metrics.getattr("end_time")?.is_none() {
-        let now = py.import("datetime")?.getattr("datetime")?.call_method0("now")?;
+        let now = py
+            .import("datetime")?
+            .getattr("datetime")?
+            .call_method0("now")?;
         metrics.setattr("end_time", now)?;
     }
     let duration = metrics.call_method0("duration")?;
     let errors = metrics.getattr("errors")?;
-    let errors: PyResult<Vec<String>> =
-        errors.try_iter()?.map(|error| Ok(error?.str()?.to_string())).collect();
+    let errors: PyResult<Vec<String>> = errors
+        .try_iter()?
+        .map(|error| Ok(error?.str()?.to_string()))
+        .collect();
     Ok(UpdateLog {
         start_time: stamp("start_time")?,
         end_time: stamp("end_time")?,

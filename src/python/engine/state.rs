@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::api::Wanted;
 use crate::domain::{Committee, Notice};
-use crate::store::{BatchFigures, BatchId, Deferred, DeferKind, RunId, Soundness, Written};
+use crate::store::{BatchFigures, BatchId, DeferKind, Deferred, RunId, Soundness, Written};
 
 /// An event that did not make it in, and why.
 #[derive(Debug, Clone)]
@@ -63,7 +63,10 @@ impl State {
     /// Forgets the last run; what was learned about committees stays.
     pub fn begin_run(&mut self) {
         let resolved = std::mem::take(&mut self.resolved);
-        *self = Self { resolved, ..Self::default() };
+        *self = Self {
+            resolved,
+            ..Self::default()
+        };
     }
 
     pub fn fail(&mut self, event_id: &str, chamber: Option<&str>, kind: DeferKind, reason: &str) {

@@ -23,7 +23,9 @@ struct Told {
 
 pub(super) fn ids(checkpoint: &Bound<'_, PyAny>, list: &str) -> PyResult<Vec<String>> {
     let ids = checkpoint.getattr(list)?;
-    ids.try_iter()?.map(|id| Ok(id?.str()?.to_string())).collect()
+    ids.try_iter()?
+        .map(|id| Ok(id?.str()?.to_string()))
+        .collect()
 }
 
 fn numbers(checkpoint: &Bound<'_, PyAny>, list: &str) -> PyResult<Vec<i64>> {
@@ -33,7 +35,9 @@ fn numbers(checkpoint: &Bound<'_, PyAny>, list: &str) -> PyResult<Vec<i64>> {
 
 fn told(checkpoint: &Bound<'_, PyAny>) -> PyResult<Told> {
     // A checkpoint of the caller's own class knows nothing of a journal.
-    let journal = checkpoint.getattr("journal_batches").and_then(|j| j.extract());
+    let journal = checkpoint
+        .getattr("journal_batches")
+        .and_then(|j| j.extract());
     let mut originals = Vec::new();
     let data = checkpoint.getattr("original_hearing_data")?;
     for (event_id, columns) in data.cast::<PyDict>()?.iter() {
@@ -73,7 +77,10 @@ fn told(checkpoint: &Bound<'_, PyAny>) -> PyResult<Told> {
 
 /// Undoes the journal's part exactly, then what was tracked by hand beyond it.
 fn undo(store: &mut dyn Store, mut told: Told) -> StoreResult<UndoReport> {
-    let mut report = UndoReport { undone: true, ..UndoReport::default() };
+    let mut report = UndoReport {
+        undone: true,
+        ..UndoReport::default()
+    };
     let mut touched = HandMade::default();
     if !told.journal.is_empty() {
         touched = store.touched(&told.journal)?;
@@ -82,18 +89,21 @@ fn undo(store: &mut dyn Store, mut told: Told) -> StoreResult<UndoReport> {
             return Ok(report);
         }
     }
-    let known: HashSet<&String> =
-        touched.added.iter().chain(&touched.updated).chain(&told.native_events).collect();
+    let known: HashSet<&String> = touched
+        .added
+        .iter()
+        .chain(&touched.updated)
+        .chain(&told.native_events)
+        .collect();
     let mine = &mut told.by_hand;
-    mine.originals.retain(|(event_id, _)| !known.contains(event_id));
+    mine.originals
+        .retain(|(event_id, _)| !known.contains(event_id));
     mine.updated.retain(|event_id| !known.contains(event_id));
     mine.added.retain(|event_id| !known.contains(event_id));
-    mine.witnesses_added.retain(|id| {
-        !touched.witnesses_added.contains(id) && !told.native_witnesses.contains(id)
-    });
-    mine.documents_added.retain(|id| {
-        !touched.documents_added.contains(id) && !told.native_documents.contains(id)
-    });
+    mine.witnesses_added
+        .retain(|id| !touched.witnesses_added.contains(id) && !told.native_witnesses.contains(id));
+    mine.documents_added
+        .retain(|id| !touched.documents_added.contains(id) && !told.native_documents.contains(id));
     if *mine == HandMade::default() {
         return Ok(report);
     }
@@ -139,7 +149,9 @@ impl Engine {
         }
         let handle = face.handle()?;
         let watch = self.watch(face);
-        let undone = watch.quietly(py, |patience| handle.with(patience, |store| undo(store, told)));
+        let undone = watch.quietly(py, |patience| {
+            handle.with(patience, |store| undo(store, told))
+        });
         let result = match undone {
             Ok(report) => {
                 log(&report);
@@ -161,7 +173,9 @@ impl Engine {
     fn forget_undone(&self, report: &UndoReport) {
         let mut state = self.state();
         if report.undone {
-            state.batches.retain(|batch| !report.batches.contains(batch));
+            state
+                .batches
+                .retain(|batch| !report.batches.contains(batch));
         }
     }
 
@@ -179,7 +193,11 @@ impl Engine {
             handle.with(patience, |store| {
                 let report = store.undo(&batches, UndoPolicy::AllOrNothing)?;
                 // Rows that another program changed meanwhile are its own; the rest still goes.
-                if report.undone { Ok(report) } else { store.undo(&batches, UndoPolicy::Force) }
+                if report.undone {
+                    Ok(report)
+                } else {
+                    store.undo(&batches, UndoPolicy::Force)
+                }
             })
         })?;
         log(&report);
@@ -201,8 +219,20 @@ impl Engine {
 
 fn only_native(told: &Told) -> bool {
     let hand = &told.by_hand;
-    hand.originals.iter().all(|(event_id, _)| told.native_events.contains(event_id))
-        && hand.updated.iter().chain(&hand.added).all(|id| told.native_events.contains(id))
-        && hand.witnesses_added.iter().all(|id| told.native_witnesses.contains(id))
-        && hand.documents_added.iter().all(|id| told.native_documents.contains(id))
+    hand.originals
+        .iter()
+        .all(|(event_id, _)| told.native_events.contains(event_id))
+        && hand
+            .updated
+            .iter()
+            .chain(&hand.added)
+            .all(|id| told.native_events.contains(id))
+        && hand
+            .witnesses_added
+            .iter()
+            .all(|id| told.native_witnesses.contains(id))
+        && hand
+            .documents_added
+            .iter()
+            .all(|id| told.native_documents.contains(id))
 }

@@ -59,16 +59,24 @@ impl Engine {
         record: &Bound<'_, PyAny>,
         fallback_id: Option<String>,
     ) -> PyResult<Meeting> {
-        let parsed = self.parse(record).map_err(|why| errors::database(py, why))?;
+        let parsed = self
+            .parse(record)
+            .map_err(|why| errors::database(py, why))?;
         let mut meeting = parsed.meeting;
         if meeting.event_id.is_empty() {
             meeting.event_id = fallback_id.unwrap_or_default();
         }
         if meeting.event_id.is_empty() {
-            return Err(errors::database(py, "a record without 'eventId' cannot be stored".into()));
+            return Err(errors::database(
+                py,
+                "a record without 'eventId' cannot be stored".into(),
+            ));
         }
         if let Some(issue) = parsed.issues.first() {
-            let text = format!("event {}: {}: {}", meeting.event_id, issue.field, issue.message);
+            let text = format!(
+                "event {}: {}: {}",
+                meeting.event_id, issue.field, issue.message
+            );
             return Err(errors::database(py, text));
         }
         Ok(meeting)
@@ -87,7 +95,12 @@ impl Engine {
             .collect()
     }
 
-    fn write(&self, face: &Face<'_>, mut meeting: Meeting, hearing_id: Option<i64>) -> PyResult<()> {
+    fn write(
+        &self,
+        face: &Face<'_>,
+        mut meeting: Meeting,
+        hearing_id: Option<i64>,
+    ) -> PyResult<()> {
         let py = face.py();
         let congress = face.congress()?;
         let components = face.components()?;
@@ -121,7 +134,9 @@ impl Engine {
 
     /// Fills the batch's checkpoint with what was written.
     fn track(&self, py: Python<'_>, event_id: &str, wrote: &Wrote) -> PyResult<()> {
-        let Some(checkpoint) = self.checkpoint(py) else { return Ok(()) };
+        let Some(checkpoint) = self.checkpoint(py) else {
+            return Ok(());
+        };
         let tracked = checkpoint.getattr("tracked_natively")?;
         let tracked = tracked.cast::<PySet>()?;
         // An override that does its own tracking, and then calls us, has named it already.
@@ -169,7 +184,9 @@ impl Engine {
         let meeting = self.sound(face.py(), new_data, text_of(&pairs, "event_id"))?;
         // A row that was passed around may be of another hearing; the record says which one is meant.
         let same = text_of(&pairs, "event_id").is_none_or(|known| known == meeting.event_id);
-        let id = text_of(&pairs, "hearing_id").and_then(|id| id.parse().ok()).filter(|_| same);
+        let id = text_of(&pairs, "hearing_id")
+            .and_then(|id| id.parse().ok())
+            .filter(|_| same);
         self.write(face, meeting, id)
     }
 
@@ -184,11 +201,16 @@ impl Engine {
         let mut meetings = Vec::new();
         for item in face.items(changes)?.iter() {
             let record = payload(&item);
-            let Some(event_id) = event_id_of(&record) else { continue };
+            let Some(event_id) = event_id_of(&record) else {
+                continue;
+            };
             let skip = {
                 let state = self.state();
                 state.written.contains(&event_id)
-                    || state.failed.iter().any(|failed| failed.event_id == event_id)
+                    || state
+                        .failed
+                        .iter()
+                        .any(|failed| failed.event_id == event_id)
             };
             if skip {
                 continue;
@@ -207,8 +229,12 @@ impl Engine {
             in_transaction(&handle, BatchKind::Related, patience, |store| {
                 let mut touched = (0, 0);
                 for (meeting, chains) in &meetings {
-                    let Some(row) = store.hearing_row(&meeting.event_id)? else { continue };
-                    let Some(id) = hearing_id_of(&row) else { continue };
+                    let Some(row) = store.hearing_row(&meeting.event_id)? else {
+                        continue;
+                    };
+                    let Some(id) = hearing_id_of(&row) else {
+                        continue;
+                    };
                     write_committees(store, meeting, chains, congress)?;
                     let done = store.write_related(id, meeting, components, Related::FillGaps)?;
                     touched.0 += done.witnesses_touched;
@@ -232,7 +258,8 @@ impl Engine {
         self.state().last = None;
         match update_parts(item) {
             Some((existing, new_data)) => {
-                face.0.call_method1("_update_hearing_record", (conn, existing, new_data))?;
+                face.0
+                    .call_method1("_update_hearing_record", (conn, existing, new_data))?;
             }
             None => {
                 face.0.call_method1("_add_new_hearing", (conn, item))?;

@@ -3,8 +3,8 @@
 use super::SqliteStore;
 use super::db::{Db, Pair, integer, text, utc_now};
 use crate::store::{
-    BatchFigures, BatchHead, BatchKind, DeferKind, Deferred, Held, Ledger, PastRun, RunId, StoreError,
-    StoreResult, Transactions, UpdateLog,
+    BatchFigures, BatchHead, BatchKind, DeferKind, Deferred, Held, Ledger, PastRun, RunId,
+    StoreError, StoreResult, Transactions, UpdateLog,
 };
 
 impl Ledger for SqliteStore {
@@ -88,7 +88,11 @@ impl Ledger for SqliteStore {
         ]
         .map(figure)
         .join(", ");
-        let only = if shape.has("success") { "AND success = 1" } else { "" };
+        let only = if shape.has("success") {
+            "AND success = 1"
+        } else {
+            ""
+        };
         let sql = format!(
             "SELECT start_time, {figures} FROM update_logs WHERE start_time >= ?1 {only} \
              ORDER BY start_time"
