@@ -5,7 +5,6 @@ tests use `DailyUpdater`. The order of a run stands in `run_daily_update`; each 
 method that a test or a subclass can replace, and the native core does the work behind each.
 """
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
@@ -119,7 +118,6 @@ class DailyUpdater:
         was committed stays, and the run is recorded as failed.
         """
         # Imported here: a run from cron has no use for it.
-        import asyncio
 
         loop = asyncio.get_running_loop()
         callback = progress_callback
