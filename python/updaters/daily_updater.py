@@ -118,6 +118,7 @@ class DailyUpdater:
         was committed stays, and the run is recorded as failed.
         """
         # Imported here: a run from cron has no use for it.
+        import asyncio
 
         loop = asyncio.get_running_loop()
         callback = progress_callback

@@ -66,13 +66,12 @@ fn json_at(value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, String> {
             .ok_or_else(|| format!("a number that JSON does not have ({})", number.value()));
     }
     // Callers pass dates as such; the parser reads their ISO form.
-    if value.is_instance_of::<PyDateTime>() || value.is_instance_of::<PyDate>() {
-        if let Ok(text) = value
+    if (value.is_instance_of::<PyDateTime>() || value.is_instance_of::<PyDate>())
+        && let Ok(text) = value
             .call_method0("isoformat")
             .and_then(|t| t.extract::<String>())
-        {
-            return Ok(Value::String(text));
-        }
+    {
+        return Ok(Value::String(text));
     }
     if let Ok(mapping) = value.cast::<PyMapping>() {
         let copy = PyDict::new(value.py());

@@ -381,7 +381,7 @@ pub struct PastRun {
 }
 
 /// What `verify` compares before and after a run. Each list holds readable, stable descriptions of
-/// single findings ("witness_appearances row 17: no hearings row 99"), so that the two can be subtracted.
+/// single findings (such as a row whose hearing is missing), so that the two can be subtracted.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Soundness {
     pub foreign_keys: Vec<String>,

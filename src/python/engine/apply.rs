@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use super::Engine;
 use super::changes::event_id_of;
 use super::face::{Face, caught};
-use super::records::{as_list, chamber_of};
+use super::records::{as_list, chamber_of, count};
 use super::undo::ids;
 use super::write::payload;
 use crate::batch::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
@@ -222,7 +222,7 @@ impl Engine {
         let (failed, applied) = self.one_pass(face, head, &valid)?;
         self.adopt_commits(face)?;
         let pending = self.pending();
-        self.count(face, pending)?;
+        count(face, pending)?;
         for (_, why) in failed {
             warn!(target: "updaters.daily_updater", "Batch {number}: not salvaged: {why}");
         }
@@ -256,7 +256,7 @@ impl Engine {
                 pending.updated = named("hearings_to_update")?;
                 pending.added = named("hearings_to_add")?;
             }
-            self.count(face, pending)?;
+            count(face, pending)?;
         } else {
             face.count("batches_failed", 1)?;
             self.report_failure(face, report, batch)?;

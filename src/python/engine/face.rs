@@ -132,7 +132,7 @@ pub fn caught<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Result<T, Stri
     }
 }
 
-/// "ValueError: bad date", or the bare text for our own exceptions.
+/// The exception's name and text, or the bare text for our own exceptions.
 pub fn describe(py: Python<'_>, err: &PyErr) -> String {
     let value = err.value(py);
     let text = value

@@ -162,7 +162,7 @@ impl Engine {
         let (failed, _) = self.one_pass(face, head, &items)?;
         self.adopt_commits(face)?;
         let pending = self.pending();
-        self.count(face, pending)?;
+        count(face, pending)?;
         for (item, why) in &failed {
             let record = payload(item.bind(py));
             let event_id = event_id_of(&record).unwrap_or_default();
@@ -250,23 +250,22 @@ impl Engine {
         }
         Ok((named, applied))
     }
+}
 
-    pub(super) fn count(&self, face: &Face<'_>, pending: Pending) -> PyResult<()> {
-        face.count("hearings_updated", pending.updated)?;
-        face.count("hearings_added", pending.added)?;
-        face.count("witnesses_updated", pending.witnesses)?;
-        face.count("committees_updated", pending.committees)
-    }
+/// Adds what a batch (or pass) counted to the metrics.
+pub(super) fn count(face: &Face<'_>, pending: Pending) -> PyResult<()> {
+    face.count("hearings_updated", pending.updated)?;
+    face.count("hearings_added", pending.added)?;
+    face.count("witnesses_updated", pending.witnesses)?;
+    face.count("committees_updated", pending.committees)
 }
 
 pub(super) fn as_list<'py>(batch: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-    match batch.cast::<PyList>() {
-        Ok(list) => Ok(list.clone()),
-        Err(_) => {
-            let items: Vec<_> = batch.try_iter()?.collect::<PyResult<_>>()?;
-            PyList::new(batch.py(), items)
-        }
+    if let Ok(list) = batch.cast::<PyList>() {
+        return Ok(list.clone());
     }
+    let items: Vec<_> = batch.try_iter()?.collect::<PyResult<_>>()?;
+    PyList::new(batch.py(), items)
 }
 
 fn names_committees(records: &[Result<Value, String>]) -> bool {

@@ -158,13 +158,13 @@ impl Engine {
                 self.forget_undone(&report);
                 Ok(report.undone)
             }
-            Err(err) => match watch.take_raised() {
-                Some(raised) => Err(raised),
-                None => {
-                    error!(target: "updaters.daily_updater", "rollback: {err}");
-                    Ok(false)
+            Err(err) => {
+                if let Some(raised) = watch.take_raised() {
+                    return Err(raised);
                 }
-            },
+                error!(target: "updaters.daily_updater", "rollback: {err}");
+                Ok(false)
+            }
         };
         crate::python::logs::drain(py)?;
         result
