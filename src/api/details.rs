@@ -17,6 +17,8 @@ pub struct Wanted {
     pub chamber: Option<Chamber>,
     /// The list's.
     pub update_date: Option<DateTime>,
+    /// The API's own address of the item, which only the list tells.
+    pub url: Option<String>,
 }
 
 /// Hands each meeting to the sink as it comes: the inner `committeeMeeting`, its `updateDate` the newer
@@ -110,6 +112,11 @@ fn meeting_of(mut answer: Value, wanted: &Wanted, endpoint: String) -> Result<Va
         && own.is_none_or(|own| own < listed)
     {
         meeting.insert("updateDate".to_owned(), Value::String(listed.for_api()));
+    }
+    if let Some(url) = &wanted.url
+        && !meeting.get("url").is_some_and(Value::is_string)
+    {
+        meeting.insert("url".to_owned(), Value::String(url.clone()));
     }
     Ok(Value::Object(meeting))
 }

@@ -168,9 +168,10 @@ pub struct Foreign {
 impl Source {
     /// The native client behind an `ApiClient` whose `get` is its own; anything else is a replacement.
     pub fn of(client: &Bound<'_, PyAny>) -> PyResult<Self> {
-        // A mock answers to every name, so what it answers is looked at.
-        if let Ok(method) = client.getattr("native_for_fetching") {
-            let native = method.call0()?;
+        // Asked of the class: a wrapper may pass every name on to the client that it wraps, and a mock
+        // answers to every name.
+        if let Ok(method) = client.get_type().getattr("native_for_fetching") {
+            let native = method.call1((client,))?;
             if let Ok(native) = native.cast::<Client>() {
                 return Ok(Self::Native(native.get().inner.clone()));
             }
@@ -213,6 +214,12 @@ impl Source {
 impl Foreign {
     fn call(&self, endpoint: &str, query: &[(String, String)]) -> Result<Value, ApiError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        // In place: a replacement that counts or spoils calls hands them on to our own `get`, which blocks
+        // on the same runtime.
+        tokio::task::block_in_place(|| self.call_python(endpoint, query))
+    }
+
+    fn call_python(&self, endpoint: &str, query: &[(String, String)]) -> Result<Value, ApiError> {
         Python::attach(|py| {
             let answer = (|| {
                 let params = PyDict::new(py);

@@ -138,7 +138,10 @@ impl Watch {
                     tokio::select! {
                         biased;
                         result = &mut future => return Some(result),
-                        _ = ticks.tick() => if self.interrupted() { return None },
+                        // In place: a progress callback may ask the API for something itself.
+                        _ = ticks.tick() => if tokio::task::block_in_place(|| self.interrupted()) {
+                            return None;
+                        },
                     }
                 }
             })

@@ -64,6 +64,7 @@ pub fn select(
                 congress: item.congress.unwrap_or(congress),
                 chamber: item.chamber,
                 update_date: item.update_date,
+                url: item.url.clone(),
             });
         }
     }
@@ -81,6 +82,7 @@ pub fn select(
             congress: event.congress.unwrap_or(congress),
             chamber: event.chamber.as_deref().and_then(Chamber::parse),
             update_date: None,
+            url: None,
         });
     }
     selection

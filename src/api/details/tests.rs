@@ -13,6 +13,7 @@ fn wanted(id: &str, chamber: Option<Chamber>) -> Wanted {
         congress: 119,
         chamber,
         update_date: None,
+        url: None,
     }
 }
 
@@ -155,6 +156,17 @@ async fn the_newer_update_date_of_list_and_detail_holds() {
         let (_, got) = fetch(&api, vec![one]).await;
         assert_eq!(got["7"].as_ref().unwrap()["updateDate"], expected);
     }
+}
+
+#[tokio::test]
+async fn the_lists_address_comes_along_where_the_detail_tells_none() {
+    let api = Fake::new(|endpoint, _| meeting(endpoint));
+    let one = Wanted {
+        url: Some("https://api.test/7".to_owned()),
+        ..wanted("7", Some(Chamber::House))
+    };
+    let (_, got) = fetch(&api, vec![one]).await;
+    assert_eq!(got["7"].as_ref().unwrap()["url"], "https://api.test/7");
 }
 
 #[tokio::test]

@@ -193,6 +193,7 @@ impl Engine {
                 .and_then(|event| event.chamber.as_deref())
                 .and_then(Chamber::parse),
             update_date: None,
+            url: None,
         });
         Ok(wanted.collect())
     }

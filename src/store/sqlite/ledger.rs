@@ -296,8 +296,7 @@ fn write_log(db: Db<'_>, log: &UpdateLog) -> StoreResult<Option<i64>> {
     }
     let update_date = log.start_time.get(..10).unwrap_or(&log.start_time);
     let error_count = i64::try_from(log.errors.len()).unwrap_or(i64::MAX);
-    let errors =
-        (!log.errors.is_empty()).then(|| serde_json::Value::from(log.errors.clone()).to_string());
+    let errors = serde_json::Value::from(log.errors.clone()).to_string();
     let now = utc_now();
     let mut pairs: Vec<Pair<'_>> = vec![
         ("update_date", &update_date),
