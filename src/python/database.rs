@@ -7,13 +7,14 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::connection::Connection;
 use super::convert::{to_json, to_params};
 use super::row::{Cursor, Row};
 use super::watch::Watch;
 use super::{errors, report};
 use crate::domain::{Components, parse_meeting};
 use crate::store::{
-    self, Access, Answer, BatchHead, BatchKind, Handle, StoreError, StoreResult, UndoPolicy,
+    self, Access, BatchHead, BatchKind, Handle, StoreError, StoreResult, UndoPolicy,
 };
 use crate::update::forget_size;
 
@@ -151,18 +152,12 @@ impl Database {
         };
         self.watch()
             .store(py, |patience| handle.begin(head, patience))?;
-        Ok(Connection {
-            handle,
-            wait: self.wait,
-        })
+        Ok(Connection::new(handle, self.wait))
     }
 
     /// A connection into the transaction that this thread has open.
     fn connection(&self, py: Python<'_>) -> PyResult<Connection> {
-        Ok(Connection {
-            handle: self.handle(py)?,
-            wait: self.wait,
-        })
+        Ok(Connection::new(self.handle(py)?, self.wait))
     }
 
     fn commit(&self, py: Python<'_>) -> PyResult<Option<i64>> {
@@ -396,56 +391,4 @@ fn undo_on_purpose(
         held.extend(undo.events.iter().map(|(event_id, _)| event_id.clone()));
     }
     Ok((undo, held))
-}
-
-/// The connection inside an open transaction; every row changed through it is journaled.
-#[pyclass(name = "Connection", module = "updaters._native", frozen)]
-pub struct Connection {
-    handle: Handle,
-    wait: Duration,
-}
-
-impl Connection {
-    pub fn new(handle: Handle, wait: Duration) -> Self {
-        Self { handle, wait }
-    }
-}
-
-#[pymethods]
-impl Connection {
-    #[pyo3(signature = (sql, params = None))]
-    fn execute(
-        &self,
-        py: Python<'_>,
-        sql: &str,
-        params: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Cursor> {
-        let params = to_params(params)?;
-        if !self.handle.in_transaction() {
-            return Err(errors::store(py, &StoreError::NoTransaction));
-        }
-        let answer = Watch::plain(self.wait)
-            .store(py, |patience| self.handle.execute(sql, &params, patience))?;
-        Ok(Cursor::new(answer))
-    }
-
-    fn executemany(
-        &self,
-        py: Python<'_>,
-        sql: &str,
-        params: &Bound<'_, PyAny>,
-    ) -> PyResult<Cursor> {
-        let mut total = Answer::default();
-        for one in params.try_iter()? {
-            let params = to_params(Some(&one?))?;
-            if !self.handle.in_transaction() {
-                return Err(errors::store(py, &StoreError::NoTransaction));
-            }
-            let answer = Watch::plain(self.wait)
-                .store(py, |patience| self.handle.execute(sql, &params, patience))?;
-            total.rowcount += answer.rowcount.max(0);
-            total.last_insert_id = answer.last_insert_id;
-        }
-        Ok(Cursor::new(total))
-    }
 }

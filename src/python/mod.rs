@@ -1,6 +1,7 @@
 //! The Python module `updaters._native`: thin bindings, one file a class.
 
 mod client;
+mod connection;
 mod convert;
 mod database;
 mod engine;
@@ -37,7 +38,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     logs::install();
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add_class::<client::Client>()?;
-    m.add_class::<database::Connection>()?;
+    m.add_class::<connection::Connection>()?;
     m.add_class::<database::Database>()?;
     m.add_class::<engine::Engine>()?;
     m.add_class::<files::RunLock>()?;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Meeting, Slot};
-
 /// A value as SQLite keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SqlValue {
@@ -394,19 +392,4 @@ pub struct Soundness {
     pub appearances: i64,
     pub links: i64,
     pub orphans: Vec<String>,
-}
-
-/// A meeting to be written, with what the writer has to know of its origin.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ToWrite<'a> {
-    pub meeting: &'a Meeting,
-    /// The stored hearing it updates; found by event id where absent.
-    pub hearing_id: Option<i64>,
-}
-
-/// A document kept until a witness matches it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmatched {
-    pub slot: Option<Slot>,
-    pub url: String,
 }

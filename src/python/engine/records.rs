@@ -16,8 +16,8 @@ use super::face::{Face, caught};
 use super::state::Pending;
 use super::write::{owned, payload};
 use crate::batch::{Ended, apply_each, apply_one_pass, validate};
+use crate::python::connection::Connection;
 use crate::python::convert::to_json;
-use crate::python::database::Connection;
 use crate::python::errors;
 use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind, Handle, Patience, StoreResult};
 
