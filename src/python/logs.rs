@@ -71,10 +71,15 @@ impl<S: Subscriber> Layer<S> for Queue {
         let created = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
+        // `tracing` has no level above ERROR; the word at the start says what is.
+        let (level, message) = match message.0.strip_prefix("CRITICAL: ") {
+            Some(rest) => (50, rest.to_owned()),
+            None => (number(*event.metadata().level()), message.0),
+        };
         let record = Record {
             target: event.metadata().target(),
-            level: number(*event.metadata().level()),
-            message: message.0,
+            level,
+            message,
             created: created.as_secs_f64(),
         };
         let mut records = RECORDS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,9 +7,9 @@ use super::Engine;
 use super::changes::{event_id_of, text_of};
 use super::face::Face;
 use crate::domain::{Committee, Components, Meeting};
-use crate::python::convert::from_sql;
 use crate::python::database::in_transaction;
 use crate::python::errors;
+use crate::python::row::Row;
 use crate::store::{self, BatchKind, Related, SqlValue, Store, StoreResult, Written};
 
 /// The record in the API's shape: `new_data` of an update, the item itself of an addition.
@@ -123,7 +123,7 @@ impl Engine {
                 Ok(Wrote { written, before })
             })
         })?;
-        self.track(py, &event_id, &wrote)?;
+        self.track(face, &event_id, &wrote.written, wrote.before)?;
         let mut state = self.state();
         state.pending.witnesses += wrote.written.witnesses_touched;
         state.pending.committees += wrote.written.committees_touched;
@@ -132,8 +132,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Fills the batch's checkpoint with what was written.
-    fn track(&self, py: Python<'_>, event_id: &str, wrote: &Wrote) -> PyResult<()> {
+    /// Fills the batch's checkpoint with what was written; `before` is the row as it was, of a hearing
+    /// that was stored.
+    fn track(
+        &self,
+        face: &Face<'_>,
+        event_id: &str,
+        written: &Written,
+        before: Option<store::Row>,
+    ) -> PyResult<()> {
+        let py = face.py();
         let Some(checkpoint) = self.checkpoint(py) else {
             return Ok(());
         };
@@ -141,28 +149,26 @@ impl Engine {
         let tracked = tracked.cast::<PySet>()?;
         // An override that does its own tracking, and then calls us, has named it already.
         let named = |list: &str| checkpoint.getattr(list)?.contains(event_id);
-        if wrote.written.added {
+        if written.added {
             if !named("hearings_to_add")? {
                 checkpoint.call_method1("track_addition", (event_id,))?;
             }
             tracked.add(("hearing", event_id))?;
-        } else if wrote.written.changed {
+        } else if written.changed {
             if !named("hearings_to_update")? {
-                let original = PyDict::new(py);
-                if let Some(row) = &wrote.before {
-                    for (column, value) in row.columns.iter().zip(&row.values) {
-                        original.set_item(column, from_sql(py, value)?)?;
-                    }
-                }
+                let original = match before {
+                    Some(row) => face.0.call_method1("_extract_original_data", (Row::new(row),))?,
+                    None => PyDict::new(py).into_any(),
+                };
                 checkpoint.call_method1("track_update", (event_id, original))?;
             }
             tracked.add(("hearing", event_id))?;
         }
-        for id in &wrote.written.witnesses_added {
+        for id in &written.witnesses_added {
             checkpoint.call_method1("track_witness_addition", (*id,))?;
             tracked.add(("witness", *id))?;
         }
-        for id in &wrote.written.documents_added {
+        for id in &written.documents_added {
             checkpoint.call_method1("track_document_addition", (*id,))?;
             tracked.add(("document", *id))?;
         }
