@@ -157,7 +157,9 @@ impl Engine {
         } else if written.changed {
             if !named("hearings_to_update")? {
                 let original = match before {
-                    Some(row) => face.0.call_method1("_extract_original_data", (Row::new(row),))?,
+                    Some(row) => face
+                        .0
+                        .call_method1("_extract_original_data", (Row::new(row),))?,
                     None => PyDict::new(py).into_any(),
                 };
                 checkpoint.call_method1("track_update", (event_id, original))?;
