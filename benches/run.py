@@ -117,7 +117,7 @@ def whole_process(source: Path, rounds: int) -> dict[str, list[float]]:
 
 
 def stages(source: Path, rounds: int) -> dict[str, list[float]]:
-    apply, plain, validate, checkpoint = [], [], [], []
+    apply, plain, validate, checkpoint, sanity, verify = [], [], [], [], [], []
     with changed_upstream(source, 0) as sandbox:
         for _ in range(rounds):
             for batched, into in ((True, apply), (False, plain)):
@@ -127,6 +127,8 @@ def stages(source: Path, rounds: int) -> dict[str, list[float]]:
                 step = updater._apply_updates_with_batches if batched else updater._apply_updates
                 into.append(timed(lambda: step(changes)))  # noqa: B023
                 assert updater.metrics.hearings_added == NEW, updater.metrics.to_dict()
+                verify.append(timed(updater._run_post_update_validation))
+                sanity.append(timed(updater._run_pre_update_sanity_checks))
                 updater.db.close()
             batch = changes["additions"][:50]
             validate.append(min(timed(lambda: updater._validate_batch(batch)) for _ in range(20)))  # noqa: B023
@@ -134,6 +136,8 @@ def stages(source: Path, rounds: int) -> dict[str, list[float]]:
     return {
         "apply stage, 500 in batches of 50: ms": apply,
         "apply stage, 500 plainly: ms": plain,
+        "sanity checks before a run: ms": sanity,
+        "checks after a run: ms": verify,
         "validation of 50 records: ms": validate,
         "a checkpoint of 50 updates: ms": checkpoint,
     }
