@@ -122,8 +122,10 @@ def test_a_database_without_the_tables(world: World) -> None:
 
 
 def test_a_database_that_lost_its_hearings(world: World) -> None:
-    world.do("INSERT INTO hearings (hearing_id, event_id, congress, chamber, title, hearing_type, status)"
-             " VALUES (1500, 'x', 119, 'House', 'x', 'Hearing', 'Scheduled')")
+    world.do(
+        "INSERT INTO hearings (hearing_id, event_id, congress, chamber, title, hearing_type, status)"
+        " VALUES (1500, 'x', 119, 'House', 'x', 'Hearing', 'Scheduled')"
+    )
     world.path.unlink()
     make_legacy(world.path)
     world.do("UPDATE sqlite_sequence SET seq = 1168 WHERE name = 'hearings'")
@@ -163,16 +165,16 @@ def test_a_dry_run_reads_a_read_only_file(world: World) -> None:
     world.path.chmod(0o444)
     world.folder.chmod(0o555)
     try:
-        done = command(
-            world.folder, world.sandbox.url, *MODULE, "--dry-run", before=AS_ANYBODY
-        )
+        done = command(world.folder, world.sandbox.url, *MODULE, "--dry-run", before=AS_ANYBODY)
     finally:
         world.folder.chmod(0o755)
     assert json.loads(done.stdout)["hearings_updated"] == 1
 
 
-@pytest.mark.parametrize("words", [[*COMMAND, "history", "1"], [*COMMAND, "deferred"],
-                                   [*COMMAND, "rollback", "--run", "1"]])
+@pytest.mark.parametrize(
+    "words",
+    [[*COMMAND, "history", "1"], [*COMMAND, "deferred"], [*COMMAND, "rollback", "--run", "1"]],
+)
 def test_the_other_commands_on_what_is_no_database(world: World, words: list[str]) -> None:
     for content in (b"", b"not a database at all, not at all" * 200):
         world.path.write_bytes(content)
@@ -260,7 +262,13 @@ def test_a_full_disk(world: World) -> None:
         world.put(*many)
         before = contents(path)
         done = command(
-            world.folder, world.sandbox.url, *MODULE, "--db", str(path), code=1, BATCH_PROCESSING_SIZE="200"
+            world.folder,
+            world.sandbox.url,
+            *MODULE,
+            "--db",
+            str(path),
+            code=1,
+            BATCH_PROCESSING_SIZE="200",
         )
         told = [line for line in messages(done.stderr) if line.startswith("Daily update failed: ")]
         assert len(told) == 1
@@ -450,9 +458,16 @@ def test_odd_rows_in_the_list_harm_nobody(world: World, row: Any) -> None:
 
 @pytest.mark.parametrize(
     "detail",
-    [{}, [], None, {"committeeMeeting": None}, {"committeeMeeting": []}, {"committeeMeeting": {}},
-     {"committeeMeeting": {"eventId": "77", "chamber": "House", "title": ["a", "list"]}},
-     {"committeeMeeting": {"eventId": "other", "chamber": "House", "title": "x"}}],
+    [
+        {},
+        [],
+        None,
+        {"committeeMeeting": None},
+        {"committeeMeeting": []},
+        {"committeeMeeting": {}},
+        {"committeeMeeting": {"eventId": "77", "chamber": "House", "title": ["a", "list"]}},
+        {"committeeMeeting": {"eventId": "other", "chamber": "House", "title": "x"}},
+    ],
 )
 def test_odd_details_overwrite_nothing(world: World, detail: Any) -> None:
     before = world.snapshot()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ class FakeUpdater:
         self.settings = load_settings()
         self.metrics = UpdateMetrics()
         self.trigger_source = "manual"
+        self.db = SimpleNamespace(close=lambda: None)
         type(self).made.append(self)
 
     def run_daily_update(self, **arguments: Any) -> dict[str, Any]:

@@ -327,9 +327,7 @@ def test_a_signal_while_it_fetches(world: World, number: signal.Signals) -> None
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_between_two_windows(
-    world: World, number: signal.Signals, code: int
-) -> None:
+def test_a_signal_between_two_windows(world: World, number: signal.Signals, code: int) -> None:
     with Sandbox(meetings=300, seed=8, spread_days=5, latency_ms=100) as slow:
         world.sandbox = slow
         with started(world, "--mode", "full", BATCH_PROCESSING_SIZE="50") as process:
@@ -423,8 +421,17 @@ def test_what_is_not_there_is_one_line(world: World, words: list[str]) -> None:
     assert world.snapshot() == before
 
 
-@pytest.mark.parametrize("words", [["rollback"], ["rollback", "--batch", "1"], [], ["nonsense"],
-                                   ["rollback", "--run", "x"], ["history"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["rollback"],
+        ["rollback", "--batch", "1"],
+        [],
+        ["nonsense"],
+        ["rollback", "--run", "x"],
+        ["history"],
+    ],
+)
 def test_bad_usage_is_one_line_and_exit_2(world: World, words: list[str]) -> None:
     done = tool(world, *words, code=2)
     assert done.stderr.count("\n") == 1, done.stderr

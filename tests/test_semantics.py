@@ -114,7 +114,9 @@ def test_empty_null_and_absent_containers_delete_nothing(filled: World, containe
 
 
 def test_absent_and_null_fields_leave_what_is_stored(filled: World) -> None:
-    filled.put(meeting(1, videos=[{"name": "x", "url": "https://www.youtube.com/watch?v=abcdefghijk"}]))
+    filled.put(
+        meeting(1, videos=[{"name": "x", "url": "https://www.youtube.com/watch?v=abcdefghijk"}])
+    )
     filled.sandbox.touch(1)
     filled.run()
     before = filled.hearing(1)
@@ -256,13 +258,20 @@ def test_chambers_in_any_case_and_joint(world: World, sent: str, stored: str) ->
 @pytest.mark.parametrize(
     ("sent", "stored"),
     [
-        ({"room": "1324", "building": "Longworth House Office Building"}, "1324 Longworth House Office Building"),
+        (
+            {"room": "1324", "building": "Longworth House Office Building"},
+            "1324 Longworth House Office Building",
+        ),
         ({"room": "WEBEX", "building": "----------"}, "WEBEX"),
         ({"building": "Capitol Visitor Center"}, "Capitol Visitor Center"),
         ({}, None),
         ("By video", "By video"),
         (
-            {"address": json.dumps({"street-address": "12 Main St", "city": "Billings", "state": "MT"})},
+            {
+                "address": json.dumps(
+                    {"street-address": "12 Main St", "city": "Billings", "state": "MT"}
+                )
+            },
             "Field: 12 Main St, Billings, MT",
         ),
         (
@@ -653,7 +662,9 @@ def test_what_an_override_broke_is_undone_by_journal(filled: World) -> None:
             "INSERT INTO hearings (event_id, congress, chamber, title, hearing_type, status) "
             "VALUES ('2 ', 119, 'House', 'x', 'Hearing', 'Scheduled')"
         )
-        conn.execute("DELETE FROM witnesses WHERE witness_id NOT IN (SELECT witness_id FROM witness_appearances)")
+        conn.execute(
+            "DELETE FROM witnesses WHERE witness_id NOT IN (SELECT witness_id FROM witness_appearances)"
+        )
 
     def finds() -> None:
         updater.metrics.validation_passed = False
@@ -714,10 +725,15 @@ def test_a_dry_run_writes_nothing_at_all(world: World, journal_mode: str, shape:
         world.run()
         world.do(f"PRAGMA journal_mode = {journal_mode}")
         shutil.rmtree(world.folder / "backups")
-    world.put(meeting(900, title="Another title", updateDate=utc(seconds=1)), meeting(55), meeting(56))
+    world.put(
+        meeting(900, title="Another title", updateDate=utc(seconds=1)), meeting(55), meeting(56)
+    )
     before = world.files()
     metrics = world.run(dry_run=True)
-    assert (metrics["hearings_updated"], metrics["hearings_added"]) == (1, 2 + (shape != "legacy" and 0))
+    assert (metrics["hearings_updated"], metrics["hearings_added"]) == (
+        1,
+        2 + (shape != "legacy" and 0),
+    )
     assert world.files() == before
 
 
@@ -960,7 +976,9 @@ def test_a_run_that_fails_later_leaves_a_row_in_the_log(filled: World) -> None:
     result = updater.run_daily_update()
     assert result["success"] is False
     assert "out of paper" in result["error"]
-    log = filled.row("SELECT success, errors, duration_seconds FROM update_logs ORDER BY log_id DESC LIMIT 1")
+    log = filled.row(
+        "SELECT success, errors, duration_seconds FROM update_logs ORDER BY log_id DESC LIMIT 1"
+    )
     assert log["success"] == 0
     assert "out of paper" in log["errors"]
     assert log["duration_seconds"] is not None
