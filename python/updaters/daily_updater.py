@@ -136,6 +136,8 @@ class DailyUpdater:
             self._engine.cancel()
             with contextlib.suppress(RunCancelled):
                 await run
+            # It may have come to its end just before: the next run is not meant.
+            self._engine.cancel(False)
             raise
 
     # --- the seams: fetch and compare ----------------------------------------------------------

@@ -235,6 +235,8 @@ class Run:
 
     def _end(self, error: BaseException | None) -> None:
         updater, metrics = self._updater, self._updater.metrics
+        # The winding down itself is not to be cancelled.
+        self._engine.cancel(False)
         failure = self._failure
         if error is not None:
             failure = self._describe(error)

@@ -51,6 +51,11 @@ pub fn configuration(py: Python<'_>, message: String) -> PyErr {
     exception(py, "ConfigurationError", (message,))
 }
 
+/// The awaiting task was cancelled: the run winds down.
+pub fn cancelled(py: Python<'_>) -> PyErr {
+    exception(py, "RunCancelled", ("cancelled",))
+}
+
 pub fn internal(message: impl Into<String>) -> PyErr {
     PyRuntimeError::new_err(message.into())
 }

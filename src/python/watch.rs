@@ -47,8 +47,7 @@ impl Watch {
         logs::drain(py)?;
         py.check_signals()?;
         if self.cancelled.load(Ordering::Relaxed) {
-            let class = py.import("updaters.errors")?.getattr("RunCancelled")?;
-            return Err(PyErr::from_value(class.call1(("cancelled",))?));
+            return Err(errors::cancelled(py));
         }
         match &self.progress {
             // Callers write to the same database in their callback.

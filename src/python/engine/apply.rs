@@ -33,6 +33,7 @@ impl<'py> Steps for Seams<'_, 'py> {
 
     fn checkpoint(&mut self, number: usize) -> PyResult<Self::Checkpoint> {
         let py = self.face.py();
+        self.engine.stop_if_cancelled(py)?;
         let checkpoint = py
             .import("updaters.values")?
             .getattr("Checkpoint")?

@@ -136,6 +136,7 @@ impl Engine {
         let additions = PyList::empty(py);
         for item in hearings.try_iter()? {
             let item = item?;
+            self.stop_if_cancelled(py)?;
             let row = match event_id_of(&item) {
                 Some(event_id) => watch.store(py, |patience| {
                     handle.with(patience, |store| store.hearing_row(&event_id))

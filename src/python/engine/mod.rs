@@ -52,6 +52,14 @@ impl Engine {
         Watch::new(Arc::clone(&self.cancelled), progress, face.wait())
     }
 
+    /// Between two records: what goes on without waiting must hear of it too.
+    fn stop_if_cancelled(&self, py: Python<'_>) -> PyResult<()> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(errors::cancelled(py));
+        }
+        Ok(())
+    }
+
     fn set_progress(&self, progress: Option<Arc<Progress>>) {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
     }
@@ -124,16 +132,17 @@ impl Engine {
 
     /// Forgets the last run.
     fn begin_run(&self, py: Python<'_>) -> PyResult<()> {
-        self.cancelled.store(false, Ordering::Relaxed);
         self.state().begin_run();
         self.set_progress(None);
         self.open_checkpoint(None);
         logs::refresh_threshold(py)
     }
 
-    /// Asks the run to wind down: the next wait raises `RunCancelled`.
-    fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+    /// Asks the run to wind down: the next wait, or the next record, raises `RunCancelled`. False takes
+    /// it back, which is for the end of a run.
+    #[pyo3(signature = (wanted = true))]
+    fn cancel(&self, wanted: bool) {
+        self.cancelled.store(wanted, Ordering::Relaxed);
     }
 
     /// Raises what asks the run to stop, if anything does.

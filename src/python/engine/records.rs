@@ -134,7 +134,11 @@ impl Engine {
         conn: &Bound<'_, PyAny>,
         item: &Bound<'_, PyAny>,
     ) -> Result<(), Ended<PyErr>> {
-        match caught(face.py(), self.write_item(face, conn, item)) {
+        let py = face.py();
+        let written = self
+            .stop_if_cancelled(py)
+            .and_then(|()| self.write_item(face, conn, item));
+        match caught(py, written) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(why)) => Err(Ended::Failed(match event_id_of(&payload(item)) {
                 Some(event_id) if !why.contains(&event_id) => format!("event {event_id}: {why}"),
