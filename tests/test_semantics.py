@@ -6,7 +6,7 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -999,4 +999,32 @@ def test_a_second_run_of_the_same_updater_starts_afresh(world: World) -> None:
     assert (second["hearings_added"], second["hearings_checked"]) == (0, 1)
 
 
-Runner = Callable[..., Any]
+@pytest.mark.parametrize("batched", [True, False])
+def test_nothing_is_forgotten_when_the_whole_run_is_undone(world: World, batched: bool) -> None:
+    settings = {"enable_batch_processing": batched}
+    world.put(*(meeting(n) for n in range(1, 21)))
+    world.sandbox.fail_next("500", times=5, path="/house/7")
+    world.run(settings)
+    # The deferred one is to be had again, but has left the window.
+    world.put(meeting(7, updateDate=utc(days=50)))
+    world.sandbox.forget_orders()
+    world.alter(3, title="Another title")
+    updater = world.updater(settings, lookback_days=1)
+
+    def finds() -> None:
+        updater.metrics.validation_passed = False
+        updater.metrics.validation_issues.append("something is off")
+
+    updater._run_post_update_validation = finds  # type: ignore[method-assign]
+    before = world.snapshot()
+    result = updater.run_daily_update()
+    updater.db.close()
+    assert result["success"] is False
+    assert world.snapshot() == before
+    waiting = {row["event_id"] for row in world.rows("SELECT event_id FROM updater_deferred")}
+    assert "7" in waiting
+    told = {event["event_id"] for event in result["metrics"]["deferred"]}
+    assert told == {"3", "7"}
+    metrics = world.run(settings, lookback_days=1)
+    assert (metrics["hearings_added"], metrics["hearings_updated"]) == (1, 1)
+    assert world.rows("SELECT * FROM updater_deferred") == []

@@ -8,8 +8,12 @@ use tracing::{error, info, warn};
 
 use super::Engine;
 use super::face::Face;
+use super::fetch::deferred_dict;
 use crate::python::convert::to_sql;
-use crate::store::{HandMade, Store, StoreResult, UndoPolicy, UndoReport};
+use crate::python::database::in_transaction;
+use crate::store::{
+    BatchKind, DeferKind, HandMade, Store, StoreResult, UndoPolicy, UndoReport,
+};
 
 /// What a checkpoint says, as far as its journal does not already know it.
 struct Told {
@@ -179,6 +183,31 @@ impl Engine {
         }
     }
 
+    /// What was undone is asked for again, also when it has left the window by then.
+    fn ask_again(&self, face: &Face<'_>, report: &UndoReport) -> PyResult<()> {
+        const REASON: &str = "the run that stored it was undone";
+        let py = face.py();
+        let congress = face.congress()?;
+        let waiting = self.state().waiting.clone();
+        let handle = face.handle()?;
+        self.watch(face).store(py, |patience| {
+            in_transaction(&handle, BatchKind::Bookkeeping, patience, |store| {
+                for (event_id, _) in &report.events {
+                    let known = waiting.get(event_id);
+                    let congress = known.and_then(|event| event.congress).unwrap_or(congress);
+                    let chamber = known.and_then(|event| event.chamber.as_deref());
+                    store.defer(event_id, Some(congress), chamber, DeferKind::Batch, REASON)?;
+                }
+                Ok(())
+            })
+        })?;
+        self.discard_commits(face)?;
+        for (event_id, _) in &report.events {
+            face.append("deferred", deferred_dict(py, event_id, REASON)?)?;
+        }
+        Ok(())
+    }
+
     /// Undoes every batch of this run, by journal.
     pub(super) fn rollback_database(&self, face: &Face<'_>) -> PyResult<bool> {
         let py = face.py();
@@ -203,6 +232,7 @@ impl Engine {
         log(&report);
         if report.undone {
             info!(target: "updaters.daily_updater", "Rolled back {} batches of this run", batches.len());
+            self.ask_again(face, &report)?;
             let mut state = self.state();
             state.batches.clear();
             state.written.clear();
