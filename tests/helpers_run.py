@@ -1,4 +1,4 @@
-"""A database in a folder, a sandbox as its API, and updaters between them: for tests of whole runs."""
+"""For tests of whole runs: a database in a folder, a sandbox as its API, updaters between them."""
 
 import hashlib
 import json
@@ -12,11 +12,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from config.settings import Settings
 from updaters._native import init_database
 from updaters.daily_updater import DailyUpdater
 from updaters.sandbox import Sandbox
-
-from config.settings import Settings
 
 KEY = "a-key-to-keep-secret"
 
@@ -239,7 +238,7 @@ def make_legacy(path: Path, hearings: int = 3, journal_mode: str = "delete") -> 
         db.execute("VACUUM")
 
 
-# --- processes ---------------------------------------------------------------------------------------
+# --- processes ------------------------------------------------
 
 
 def environment(folder: Path, url: str, **variables: str) -> dict[str, str]:

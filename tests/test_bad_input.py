@@ -1,5 +1,5 @@
-"""Whatever is wrong with files, settings, arguments or the API: one clear line, the right exit code,
-and a database byte for byte as it was."""
+"""Whatever is wrong with files, settings, arguments or the API: one clear line, the right exit
+code, and a database byte for byte as it was."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from helpers_run import (
     AS_ANYBODY,
     COMMAND,
@@ -29,7 +30,6 @@ from helpers_run import (
     messages,
     utc,
 )
-
 from updaters.daily_updater import DailyUpdater, main
 from updaters.database import Database
 from updaters.errors import ConfigurationError
@@ -74,7 +74,7 @@ def fails(world: World, *words: str, says: str | tuple[str, ...], **options: Any
     return line
 
 
-# --- files ----------------------------------------------------------------------------------
+# --- files ------------------------------------------------
 
 
 def test_no_file(world: World) -> None:
@@ -122,10 +122,6 @@ def test_a_database_without_the_tables(world: World) -> None:
 
 
 def test_a_database_that_lost_its_hearings(world: World) -> None:
-    world.do(
-        "INSERT INTO hearings (hearing_id, event_id, congress, chamber, title, hearing_type, status)"
-        " VALUES (1500, 'x', 119, 'House', 'x', 'Hearing', 'Scheduled')"
-    )
     world.path.unlink()
     make_legacy(world.path)
     world.do("UPDATE sqlite_sequence SET seq = 1168 WHERE name = 'hearings'")
@@ -231,7 +227,7 @@ def test_a_file_that_is_locked_for_a_moment_is_waited_for(world: World) -> None:
     assert json.loads(done.stdout)["hearings_updated"] == 1
 
 
-# --- a full disk ----------------------------------------------------------------------------------
+# --- a full disk ------------------------------------------------
 
 
 @contextmanager
@@ -299,10 +295,8 @@ def test_a_limit_on_file_size(world: World) -> None:
 
 
 @pytest.fixture
-def refused(
-    clean_env: Path, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """Runs the module's command line here; it ends with exit 2 and one line, before anything is done."""
+def refused(clean_env: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs the module's command line here; it ends with exit 2 and one line, at once."""
     path = clean_env / "database.db"
     path.write_bytes(b"as it was")
 
@@ -318,7 +312,7 @@ def refused(
     return run
 
 
-# --- settings and arguments ----------------------------------------------------------------------------------
+# --- settings and arguments ------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -410,7 +404,7 @@ def test_a_database_on_a_server_is_refused_at_once(
     assert "secret" not in str(raised.value)
 
 
-# --- an API that answers nonsense ----------------------------------------------------------------------------------
+# --- an API that answers nonsense ------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["html", "truncated", "reset", "500", "503", "oversize"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from helpers_run import (
     COMMAND,
     KEY,
@@ -26,7 +27,6 @@ from helpers_run import (
     messages,
     metrics_of,
 )
-
 from updaters.sandbox import Sandbox
 
 LINE = re.compile(
@@ -78,7 +78,7 @@ def until(condition: Any, what: str) -> None:
         time.sleep(0.01)
 
 
-# --- lines, streams, exit codes ----------------------------------------------------------------------------------
+# --- lines, streams, exit codes ------------------------------------------------
 
 
 def test_a_clean_run_from_its_first_line_to_its_last(world: World) -> None:
@@ -144,7 +144,8 @@ def test_a_batch_that_fails_is_rolled_back_and_named(world: World) -> None:
     code = (
         "import sys, logging\n"
         "from updaters.daily_updater import DailyUpdater\n"
-        "logging.basicConfig(level='INFO', format='%(asctime)s - %(name)s - %(levelname)s - %(message)s')\n"
+        "form = '%(asctime)s - %(name)s - %(levelname)s - %(message)s'\n"
+        "logging.basicConfig(level='INFO', format=form)\n"
         "u = DailyUpdater(lookback_days=60)\n"
         "u.settings.batch_processing_size = 10\n"
         "add, seen = u._add_new_hearing, []\n"
@@ -207,7 +208,7 @@ def test_the_version_and_every_help_with_an_example(world: World) -> None:
     assert not (world.folder / "logs").exists()
 
 
-# --- flags ----------------------------------------------------------------------------------
+# --- flags ------------------------------------------------
 
 
 def test_event_asks_for_these_alone(world: World) -> None:
@@ -251,7 +252,7 @@ def test_a_dry_run_leaves_no_trace_but_its_log(world: World) -> None:
     assert after == before
 
 
-# --- one at a time ----------------------------------------------------------------------------------
+# --- one at a time ------------------------------------------------
 
 
 def test_a_second_updater_leaves_at_once_and_says_who_is_at_it(world: World) -> None:
@@ -306,7 +307,7 @@ def test_a_killed_run_blocks_nobody_and_leaves_whole_batches(world: World) -> No
         assert world.value("SELECT COUNT(*) FROM hearings") == 300
 
 
-# --- signals ----------------------------------------------------------------------------------
+# --- signals ------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -375,7 +376,7 @@ def test_a_signal_in_the_middle_of_a_batch(world: World) -> None:
     assert world.rows("SELECT success FROM update_logs") == [{"success": 0}]
 
 
-# --- the other commands ----------------------------------------------------------------------------------
+# --- the other commands ------------------------------------------------
 
 
 def test_rollback_of_one_batch_and_history_of_it(world: World) -> None:

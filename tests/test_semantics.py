@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers_run import World, contents, make_legacy, meeting, utc
 
+from helpers_run import World, contents, make_legacy, meeting, utc
 from updaters.sandbox import Sandbox
 
 
@@ -43,7 +43,7 @@ def set_back(world: World, table: str = "hearings") -> None:
     )
 
 
-# --- change detection ----------------------------------------------------------------------------------
+# --- change detection ------------------------------------------------
 
 
 def test_a_second_run_right_after_asks_for_no_detail_and_changes_nothing(filled: World) -> None:
@@ -330,7 +330,7 @@ def _checkpoint(updater: Any, items: list[Any]) -> Any:
     return point
 
 
-# --- deferred and held ----------------------------------------------------------------------------------
+# --- deferred and held ------------------------------------------------
 
 
 def test_the_life_of_a_deferred_event(world: World) -> None:
@@ -441,7 +441,7 @@ def test_what_a_person_rolled_back_is_held_until_upstream_moves_or_it_is_release
     assert filled.rows("SELECT * FROM updater_held") == []
 
 
-# --- missed days, windows ----------------------------------------------------------------------------------
+# --- missed days, windows ------------------------------------------------
 
 
 @pytest.mark.parametrize("catch_up", [True, False])
@@ -516,7 +516,7 @@ def test_plain_and_batched_end_in_the_same_state(clean_env: Path) -> None:
         assert second[0] == second[1] != first[0]
 
 
-# --- related rows ----------------------------------------------------------------------------------
+# --- related rows ------------------------------------------------
 
 
 def test_an_unknown_committee_comes_with_its_parent_and_goes_with_its_batch(
@@ -635,7 +635,7 @@ def test_two_witnesses_of_one_name_are_not_guessed_between(world: World) -> None
     assert world.value("SELECT COUNT(*) FROM updater_unmatched_documents") == 1
 
 
-# --- validation after the run ----------------------------------------------------------------------------------
+# --- validation after the run ------------------------------------------------
 
 
 def test_what_was_broken_before_is_no_issue(filled: World) -> None:
@@ -663,7 +663,8 @@ def test_what_an_override_broke_is_undone_by_journal(filled: World) -> None:
             "VALUES ('2 ', 119, 'House', 'x', 'Hearing', 'Scheduled')"
         )
         conn.execute(
-            "DELETE FROM witnesses WHERE witness_id NOT IN (SELECT witness_id FROM witness_appearances)"
+            "DELETE FROM witnesses WHERE witness_id NOT IN "
+            "(SELECT witness_id FROM witness_appearances)"
         )
 
     def finds() -> None:
@@ -708,7 +709,7 @@ def test_a_failed_earlier_run_and_missing_tables_are_no_issue(filled: World) -> 
     assert (metrics["validation_passed"], metrics["hearings_updated"]) == (True, 1)
 
 
-# --- dry run ----------------------------------------------------------------------------------
+# --- dry run ------------------------------------------------
 
 
 @pytest.mark.parametrize("journal_mode", ["wal", "delete"])
@@ -752,7 +753,7 @@ def test_a_dry_run_cannot_be_made_to_write(filled: World) -> None:
     assert filled.files() == before
 
 
-# --- the log, backups, counts ----------------------------------------------------------------------------------
+# --- the log, backups, counts ------------------------------------------------
 
 
 def test_update_logs_are_naive_local_times(world: World) -> None:
@@ -780,8 +781,8 @@ def test_where_the_table_does_not_know_a_trigger_manual_is_stored(world: World) 
         "CREATE TABLE update_logs (log_id INTEGER PRIMARY KEY, update_date TEXT, start_time TEXT, "
         "end_time TEXT, duration_seconds REAL, hearings_checked INTEGER, hearings_updated INTEGER, "
         "hearings_added INTEGER, committees_updated INTEGER, witnesses_updated INTEGER, "
-        "api_requests INTEGER, error_count INTEGER, errors TEXT, success INTEGER, trigger_source TEXT "
-        "CHECK (trigger_source IN ('manual', 'vercel_cron', 'test')), schedule_id INTEGER, "
+        "api_requests INTEGER, error_count INTEGER, errors TEXT, success INTEGER, "
+        "trigger_source TEXT CHECK (trigger_source IN ('manual', 'vercel_cron', 'test')), schedule_id INTEGER, "
         "created_at TEXT DEFAULT CURRENT_TIMESTAMP)"
     )
     world.put(meeting(1))
@@ -878,7 +879,7 @@ def test_a_reader_is_not_blocked_and_sees_no_half_batch(clean_env: Path, mode: s
         assert len(seen) > 5
 
 
-# --- hardships of the API ----------------------------------------------------------------------------------
+# --- hardships of the API ------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["502", "429", "reset", "truncated", "html"])
@@ -920,7 +921,7 @@ def test_the_open_circuit_breaker_ends_the_run_and_says_so(filled: World) -> Non
     assert filled.snapshot() == before
 
 
-# --- seams of the run ----------------------------------------------------------------------------------
+# --- seams of the run ------------------------------------------------
 
 
 def test_the_progress_callback_may_write_to_the_database(world: World) -> None:
@@ -1028,3 +1029,62 @@ def test_nothing_is_forgotten_when_the_whole_run_is_undone(world: World, batched
     metrics = world.run(settings, lookback_days=1)
     assert (metrics["hearings_added"], metrics["hearings_updated"]) == (1, 1)
     assert world.rows("SELECT * FROM updater_deferred") == []
+
+
+def test_a_backup_that_fails_is_warned_about_and_the_run_goes_on(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.put(meeting(1))
+    updater = world.updater()
+
+    def fails() -> None:
+        raise OSError("no space on the shelf")
+
+    updater._create_database_backup = fails  # type: ignore[method-assign]
+    result = updater.run_daily_update()
+    assert result["success"] is True
+    assert updater.backup_path is None
+    assert world.hearing(1)["title"] == "Meeting 1"
+    assert [r.levelname for r in caplog.records if "on the shelf" in r.getMessage()] == ["WARNING"]
+    # So is the real one, where its folder cannot be made.
+    shutil.rmtree(world.folder / "backups", ignore_errors=True)
+    (world.folder / "backups").write_text("a file")
+    world.alter(1, title="Another title")
+    assert world.run()["hearings_updated"] == 1
+
+
+def test_another_programs_write_in_the_middle_of_a_run_is_waited_for(filled: World) -> None:
+    filled.alter(1, title="Another title")
+    updater = filled.updater()
+    identify = updater._identify_changes
+    other = sqlite3.connect(filled.path, check_same_thread=False)
+
+    def and_locked(hearings: Any) -> Any:
+        changes = identify(hearings)
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.5, other.rollback).start()
+        return changes
+
+    updater._identify_changes = and_locked  # type: ignore[method-assign]
+    result = updater.run_daily_update()
+    other.close()
+    assert result["success"] is True
+    assert filled.hearing(1)["title"] == "Another title"
+
+
+def test_odd_related_rows_harm_nobody(world: World) -> None:
+    ann = {"name": "Ann Lee", "organization": "River Trust"}
+    world.put(
+        meeting(1, witnesses=[ann, {**ann, "name": "Ms. Ann Lee"}], witnessDocuments=[]),
+        meeting(2, witnesses=[{"name": None}, {"name": ""}, {}], witnessDocuments=[{}]),
+        meeting(3, committees=[{"systemCode": "hsii00"}, {"systemCode": "HSII00"}]),
+        meeting(4, witnesses={"item": {"name": "Solo One"}}, witnessDocuments=[]),
+        meeting(5, videos=[{"url": None}, {}], relatedItems=[]),
+    )
+    metrics = world.run()
+    assert metrics["hearings_added"] == 5
+    assert metrics["errors"] == []
+    assert world.value("SELECT COUNT(*) FROM hearing_committees WHERE hearing_id = 3") == 1
+    for number in range(1, 6):
+        world.sandbox.touch(number)
+    assert world.run()["hearings_updated"] == 0

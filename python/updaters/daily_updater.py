@@ -96,7 +96,7 @@ class DailyUpdater:
                 if not dry_run:
                     if window == 0:
                         run.start()
-                        self.backup_path = self._create_database_backup()
+                        self.backup_path = run.back_up()
                     run.apply(changes)
                     self._update_related_data(changes)
                 run.settle(hearings)

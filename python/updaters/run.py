@@ -152,6 +152,14 @@ class Run:
         self._engine.start_run(self._updater)
         self._started = True
 
+    def back_up(self) -> str | None:
+        """A backup before anything is changed. To fail at it warns, and the run goes on."""
+        try:
+            return self._updater._create_database_backup()
+        except Exception as problem:
+            logger.warning("No backup was made: %s", problem)
+            return None
+
     def apply(self, changes: "Changes") -> None:
         """Apply a window's changes, in batches or plainly, by the flag."""
         updater = self._updater

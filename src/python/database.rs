@@ -50,6 +50,11 @@ impl Database {
             .clone()
     }
 
+    /// How long another program's lock is waited for.
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
     pub fn watch(&self) -> Watch {
         Watch::plain(self.wait)
     }

@@ -12,8 +12,8 @@ use crate::python::database::Database;
 use crate::python::errors;
 use crate::store::Handle;
 
-/// What the lock of another program is waited for, where the updater does not say.
-const WAIT: f64 = 30.0;
+/// What the lock of another program is waited for, where the database does not say.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// A borrowed `DailyUpdater`.
 #[derive(Clone)]
@@ -38,6 +38,16 @@ impl<'py> Face<'py> {
 
     pub fn congress(&self) -> PyResult<i64> {
         self.0.getattr("congress")?.extract()
+    }
+
+    /// Who started the run; a caller that sets None means nobody in particular.
+    pub fn trigger_source(&self) -> PyResult<String> {
+        let source = self.0.getattr("trigger_source")?;
+        Ok(if source.is_none() {
+            "manual".to_owned()
+        } else {
+            source.str()?.to_string()
+        })
     }
 
     pub fn components(&self) -> PyResult<Components> {
@@ -68,14 +78,19 @@ impl<'py> Face<'py> {
         self.database()?.get().handle(self.py())
     }
 
-    /// How long to wait for another program's lock.
+    /// How long to wait for another program's lock: as long as the database says, or as `--wait` does
+    /// where that is longer.
     pub fn wait(&self) -> Duration {
-        let seconds = self
+        let asked = self
             .0
             .getattr("lock_wait_seconds")
-            .and_then(|s| s.extract::<f64>());
-        Duration::try_from_secs_f64(seconds.unwrap_or(WAIT).max(WAIT))
-            .unwrap_or(Duration::from_secs(30))
+            .and_then(|seconds| seconds.extract::<f64>())
+            .ok()
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .unwrap_or_default();
+        self.database()
+            .map_or(WAIT, |db| db.get().wait())
+            .max(asked)
     }
 
     pub fn source(&self) -> PyResult<Source> {

@@ -56,7 +56,7 @@ impl Engine {
         let py = face.py();
         let congress = face.congress()?;
         let mode: String = face.0.getattr("update_mode")?.extract()?;
-        let trigger: String = face.0.getattr("trigger_source")?.str()?.to_string();
+        let trigger: String = face.trigger_source()?;
         let handle = face.handle()?;
         let run = self.watch(face).store(py, |patience| {
             handle.with_retry(patience, |store| {
@@ -364,7 +364,7 @@ fn update_log(face: &Face<'_>, success: bool) -> PyResult<UpdateLog> {
         api_requests: int("api_requests")?,
         errors: errors?,
         success,
-        trigger_source: face.0.getattr("trigger_source")?.str()?.to_string(),
+        trigger_source: face.trigger_source()?,
         schedule_id: face.0.getattr("schedule_id")?.extract().unwrap_or(None),
     })
 }

@@ -11,9 +11,7 @@ use super::face::Face;
 use super::fetch::deferred_dict;
 use crate::python::convert::to_sql;
 use crate::python::database::in_transaction;
-use crate::store::{
-    BatchKind, DeferKind, HandMade, Store, StoreResult, UndoPolicy, UndoReport,
-};
+use crate::store::{BatchKind, DeferKind, HandMade, Store, StoreResult, UndoPolicy, UndoReport};
 
 /// What a checkpoint says, as far as its journal does not already know it.
 struct Told {
