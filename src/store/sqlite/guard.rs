@@ -154,9 +154,10 @@ fn judge_pragma(name: &str, value: Option<&str>) -> Verdict {
 fn word(operation: TransactionOperation, begin: &'static str, end: &'static str) -> &'static str {
     match operation {
         TransactionOperation::Begin => begin,
-        TransactionOperation::Release => end,
         TransactionOperation::Rollback => "ROLLBACK",
-        _ => "a transaction statement",
+        // SQLite says "RELEASE" for a savepoint and "COMMIT" for a transaction, which rusqlite does not
+        // know by name.
+        _ => end,
     }
 }
 
