@@ -196,7 +196,11 @@ HOSTILE = [
 
 @pytest.mark.parametrize("key", HOSTILE)
 def test_a_hostile_column_name_is_refused(
-    key: str, updater: DailyUpdater, filled_db: Path, sandbox: Sandbox
+    key: str,
+    updater: DailyUpdater,
+    filled_db: Path,
+    sandbox: Sandbox,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     before = snapshot(filled_db)
     by_hand = Checkpoint(1)
@@ -204,7 +208,9 @@ def test_a_hostile_column_name_is_refused(
     by_hand.track_update(one, {"title": "changed"})
     by_hand.track_update(two, {"title": "changed", key: "x"})
     by_hand.track_addition(three)
-    assert updater._rollback_checkpoint(by_hand) is False
+    with caplog.at_level(logging.INFO, logger="updaters"):
+        assert updater._rollback_checkpoint(by_hand) is False
+    assert any("is no column of hearings" in m and two in m for m in caplog.messages)
     assert snapshot(filled_db) == before
 
 

@@ -450,6 +450,9 @@ def test_a_statement_that_would_end_the_transaction_is_refused(
 ) -> None:
     before = snapshot(filled_db)
     seen: list[Exception] = []
+    # What was refused is named (a COMMIT may be spelled END).
+    statement = sql.splitlines()[-1].upper().replace("END", "COMMIT")
+    word = statement.split()[0].strip(";")
     default = updater._add_new_hearing
 
     def own(conn: Any, hearing_data: dict[str, Any]) -> None:
@@ -457,6 +460,7 @@ def test_a_statement_that_would_end_the_transaction_is_refused(
         for execute in (conn.execute, updater.db.execute):
             with pytest.raises(DatabaseError) as refused:
                 execute(sql)
+            assert word in str(refused.value)
             seen.append(refused.value)
         if hearing_data["eventId"] == "9002":
             conn.execute(sql)
