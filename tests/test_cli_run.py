@@ -353,6 +353,39 @@ def test_a_signal_between_two_windows(world: World, number: signal.Signals, code
         assert metrics_of(update(world))["hearings_added"] == 50
 
 
+def test_a_signal_while_another_program_holds_the_lock(world: World) -> None:
+    code = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect('database.db')\n"
+        "db.execute('BEGIN EXCLUSIVE')\n"
+        "print('locked', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    before = world.snapshot()
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=world.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with started(world) as process:
+            assert process.stderr is not None
+            # From here on it waits for the lock.
+            while "to update" not in process.stderr.readline():
+                assert process.poll() is None
+            sent = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+            took = time.monotonic() - sent
+        holder.communicate("")
+    assert process.returncode == 143
+    assert took < 15, "it waited for the other program"
+    assert world.snapshot() == before
+
+
 def test_a_signal_in_the_middle_of_a_batch(world: World) -> None:
     code = (
         "import os, signal, sys\n"

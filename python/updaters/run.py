@@ -245,6 +245,8 @@ class Run:
         updater, metrics = self._updater, self._updater.metrics
         # The winding down itself is not to be cancelled.
         self._engine.cancel(False)
+        if error is not None and not isinstance(error, Exception):
+            self._engine.hurry()
         failure = self._failure
         if error is not None:
             failure = self._describe(error)

@@ -15,6 +15,7 @@ mod write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -28,6 +29,9 @@ use crate::store::BatchId;
 use face::Face;
 use state::{Pending, State};
 
+/// How long an interrupted run waits for another program's lock.
+const HURRIED: Duration = Duration::from_millis(300);
+
 /// What a run knows of itself, and the defaults of the seams.
 #[pyclass(name = "Engine", module = "updaters._native", frozen)]
 #[derive(Default)]
@@ -36,6 +40,8 @@ pub struct Engine {
     /// The checkpoint that is being filled.
     checkpoint: Mutex<Option<Py<PyAny>>>,
     cancelled: Arc<AtomicBool>,
+    /// Someone is waiting for the run to end: another program's lock is not waited for long.
+    hurried: AtomicBool,
     progress: Mutex<Option<Arc<Progress>>>,
 }
 
@@ -49,7 +55,12 @@ impl Engine {
         let slot = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = || face.database().ok().and_then(|db| db.get().opened());
         let progress = slot.clone().map(|progress| (progress, opened()));
-        Watch::new(Arc::clone(&self.cancelled), progress, face.wait())
+        let wait = if self.hurried.load(Ordering::Relaxed) {
+            HURRIED
+        } else {
+            face.wait()
+        };
+        Watch::new(Arc::clone(&self.cancelled), progress, wait)
     }
 
     /// Between two records: what goes on without waiting must hear of it too.
@@ -132,6 +143,7 @@ impl Engine {
 
     /// Forgets the last run.
     fn begin_run(&self, py: Python<'_>) -> PyResult<()> {
+        self.hurried.store(false, Ordering::Relaxed);
         self.state().begin_run();
         self.set_progress(None);
         self.open_checkpoint(None);
@@ -143,6 +155,11 @@ impl Engine {
     #[pyo3(signature = (wanted = true))]
     fn cancel(&self, wanted: bool) {
         self.cancelled.store(wanted, Ordering::Relaxed);
+    }
+
+    /// The run was interrupted: what is left to do of it must be done within a second.
+    fn hurry(&self) {
+        self.hurried.store(true, Ordering::Relaxed);
     }
 
     /// Raises what asks the run to stop, if anything does.
