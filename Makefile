@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+# Empty for a development build.
+PROFILE ?= --release
 
 .PHONY: help
 help: ## Show this list
@@ -30,7 +32,7 @@ release: ## Set up .venv and build the extension as it is shipped (slow to build
 
 .PHONY: wheel
 wheel: setup ## Build a wheel into dist/
-	@.venv/bin/maturin build --release --out dist
+	@.venv/bin/maturin build --quiet $(PROFILE) --out dist
 
 .PHONY: lint
 lint: setup ## Format, then check both languages

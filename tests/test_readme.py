@@ -1,7 +1,10 @@
 """The README: every command in it runs somewhere, every setting in it is true."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from config.settings import Settings, variables
 from updaters.cli import build_parser
 from updaters.cli.common import Parser
 from updaters.cli.update import MODULE, add_arguments
+from updaters.daily_updater import DailyUpdater
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,9 +22,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN_BY = {
     "make demo": (".ci/run", "make --no-print-directory demo"),
     "make test": (".ci/run", "make --no-print-directory test"),
-    "make release": ("Makefile", "release: ##"),
-    "make wheel": ("Makefile", "wheel: setup ##"),
-    "make help": ("Makefile", "help: ##"),
+    "make wheel": (".ci/run", "make --no-print-directory wheel"),
+    "make help": (".ci/run", "make --no-print-directory help"),
     ".ci/run": (".ci/run", "#!/usr/bin/env bash"),
     "cargo test": ("Makefile", "cargo test --locked"),
     "source .venv/bin/activate": (".ci/setup", "-m venv .venv"),
@@ -59,6 +62,25 @@ def test_every_command_is_run_somewhere(command: str) -> None:
     else:
         assert words[0] == "hearing-updater"
         assert build_parser().parse_args(words[1:]).command == words[1]
+
+
+def test_the_python_in_it_runs(updater: DailyUpdater) -> None:
+    variables = {
+        "API_BASE_URL": updater.settings.api_base_url,
+        "DATABASE_PATH": updater.settings.database_path,
+    }
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+    assert blocks
+    for block in blocks:
+        done = subprocess.run(
+            [sys.executable, "-c", block],
+            env={**os.environ, **{name: str(value) for name, value in variables.items()}},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout) > 0
 
 
 def test_every_setting_is_there_with_its_default() -> None:
