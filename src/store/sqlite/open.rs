@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
@@ -98,6 +99,9 @@ impl SqliteStore {
         let mut conn = Connection::open_with_flags(path, flags).map_err(fail)?;
         conn.busy_timeout(BUSY).map_err(fail)?;
         conn.set_prepared_statement_cache_capacity(256);
+        // Plans do not hang on the values: else binding others compiles many a statement anew.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(fail)?;
         let guard = Guard::default();
         guard.install(&mut conn).map_err(fail)?;
         conn.execute_batch(
