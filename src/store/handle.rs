@@ -108,11 +108,14 @@ impl Handle {
         let started = Instant::now();
         let mut taken = loop {
             let mut taken = self.take(patience)?;
-            // A look at the file shows whether another program has it locked just now.
-            match taken
-                .ready(self.inner.access)
-                .and_then(|store| store.schema_version())
-            {
+            // A look at the file shows whether another program has it locked just now; inside a
+            // transaction the lock is ours.
+            match taken.ready(self.inner.access).and_then(|store| {
+                if store.in_transaction() {
+                    return Ok(0);
+                }
+                store.schema_version()
+            }) {
                 Ok(_) => break taken,
                 Err(StoreError::Busy { .. }) => {
                     drop(taken);

@@ -56,7 +56,7 @@ pub(super) fn write_links(
     }
     for (at, id) in named.iter().enumerate() {
         if !stored.iter().any(|link| link.committee_id == *id) {
-            link(db, written.hearing_id, *id, at == 0)?;
+            add_link(db, written.hearing_id, *id, at == 0)?;
             written.committees_touched += 1;
             written.changed = true;
         }
@@ -92,6 +92,16 @@ pub(super) fn link(
     if there.is_some() {
         return Ok(false);
     }
+    add_link(db, hearing_id, committee_id, primary)?;
+    Ok(true)
+}
+
+fn add_link(
+    db: Db<'_>,
+    hearing_id: i64,
+    committee_id: i64,
+    primary: bool,
+) -> StoreResult<()> {
     db.insert(
         "hearing_committees",
         &[
@@ -100,8 +110,8 @@ pub(super) fn link(
             ("is_primary", &primary),
             ("created_at", &utc_now()),
         ],
-    )?;
-    Ok(true)
+    )
+    .map(|_| ())
 }
 
 /// Inserts a committee that is not there. -> its row id either way.

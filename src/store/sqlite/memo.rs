@@ -29,6 +29,8 @@ pub(super) struct Memo {
     pub(super) shapes: RefCell<HashMap<String, Arc<Shape>>>,
     /// `PRAGMA data_version` under which `updater_witness_names` was brought in step; `None`: it has to be.
     pub(super) names_at: Cell<Option<i64>>,
+    /// They were found in step in the open transaction: nobody else commits meanwhile.
+    pub(super) names_sure: Cell<bool>,
     /// The congress of a meeting that names none.
     pub(super) default_congress: Cell<Option<i64>>,
 }
@@ -37,5 +39,6 @@ impl Memo {
     /// After a rollback, also to a savepoint: what was brought in step may be gone again.
     pub(super) fn forget_names(&self) {
         self.names_at.set(None);
+        self.names_sure.set(false);
     }
 }

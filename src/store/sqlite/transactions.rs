@@ -229,6 +229,7 @@ impl SqliteStore {
 
     fn forget_batch(&mut self) {
         self.batch.store(0, Ordering::Relaxed);
+        self.memo.names_sure.set(false);
         self.head = None;
         self.savepoint_open = false;
         self.schema_touched = false;

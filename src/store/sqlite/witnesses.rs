@@ -311,12 +311,17 @@ pub(super) fn appear(
 }
 
 /// Brings `updater_witness_names` in step with `witnesses`. This connection's own changes are followed
-/// by a trigger; so there is something to do only once, and after another program committed.
+/// by a trigger; so there is something to do only once, and after another program committed. (Asked by writers: the open
+/// transaction keeps others out.)
 fn in_step(db: Db<'_>) -> StoreResult<()> {
+    if db.memo.names_sure.get() {
+        return Ok(());
+    }
     let version = db.one("witness names", "PRAGMA main.data_version", [], |r| {
         r.get::<_, i64>(0)
     })?;
     if version.is_some() && version == db.memo.names_at.get() {
+        db.memo.names_sure.set(true);
         return Ok(());
     }
     db.exec(
@@ -336,5 +341,6 @@ fn in_step(db: Db<'_>) -> StoreResult<()> {
         [],
     )?;
     db.memo.names_at.set(version);
+    db.memo.names_sure.set(true);
     Ok(())
 }
