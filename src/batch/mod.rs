@@ -9,4 +9,4 @@ mod validate;
 
 pub use engine::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
 pub use process::{Ended, apply_each, apply_one_pass};
-pub use validate::validate;
+pub use validate::{validate, validate_parsed};

@@ -1,5 +1,6 @@
 //! What keeps a batch from being applied.
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
@@ -10,16 +11,24 @@ use crate::domain::{Parsed, parse_meeting};
 /// API-shaped JSON, or why it could not be turned into JSON. Items count from 0, as in the log lines
 /// people know. `known` says whether a committee's system code can be used.
 pub fn validate(records: &[Result<Value, String>], known: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let parsed: Vec<Result<Parsed, &str>> = records
+    let parsed: Vec<Result<Parsed, String>> = records
         .iter()
-        .map(|record| record.as_ref().map(parse_meeting).map_err(String::as_str))
+        .map(|record| record.as_ref().map(parse_meeting).map_err(String::clone))
         .collect();
-    let mut issues: Vec<String> = duplicates(&parsed).into_iter().collect();
+    validate_parsed(&parsed, known)
+}
+
+/// As `validate`, of records that are parsed already.
+pub fn validate_parsed<P: Borrow<Parsed>>(
+    parsed: &[Result<P, String>],
+    known: &dyn Fn(&str) -> bool,
+) -> Vec<String> {
+    let mut issues: Vec<String> = duplicates(parsed).into_iter().collect();
     let mut codes: HashMap<&str, bool> = HashMap::new();
     for (number, record) in parsed.iter().enumerate() {
         match record {
             Err(why) => issues.push(format!("Item {number}: {why}")),
-            Ok(parsed) => judge(number, parsed, &mut issues, |code| {
+            Ok(parsed) => judge(number, parsed.borrow(), &mut issues, |code| {
                 *codes.entry(code).or_insert_with(|| known(code))
             }),
         }
@@ -71,11 +80,11 @@ fn judge<'a>(
 }
 
 /// Event ids that stand in the batch more than once, in the order of their second appearance.
-fn duplicates(parsed: &[Result<Parsed, &str>]) -> Option<String> {
+fn duplicates<P: Borrow<Parsed>>(parsed: &[Result<P, String>]) -> Option<String> {
     let mut seen = HashSet::with_capacity(parsed.len());
     let mut twice: Vec<&str> = Vec::new();
     for record in parsed.iter().flatten() {
-        let id = record.meeting.event_id.as_str();
+        let id = record.borrow().meeting.event_id.as_str();
         if !id.is_empty() && !seen.insert(id) && !twice.contains(&id) {
             twice.push(id);
         }

@@ -179,6 +179,7 @@ impl Engine {
         };
         let outcome = run_batches(&mut seams, batches, numbering);
         self.open_checkpoint(None);
+        self.forget_records();
         self.state().batches_so_far = before + numbering.count;
         crate::python::logs::drain(face.py())?;
         outcome.map(|_| ())

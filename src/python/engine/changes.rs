@@ -1,13 +1,15 @@
 //! `_identify_changes`, `_hearing_needs_update`, `_extract_original_data`.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyMapping, PyString, PyTuple};
 use tracing::warn;
 
 use super::Engine;
 use super::face::Face;
-use crate::domain::{Meeting, Notice, Parsed, parse_meeting};
-use crate::python::convert::{from_sql, to_json, to_sql};
+use crate::domain::{Notice, Parsed};
+use crate::python::convert::{from_sql, to_sql};
 use crate::python::row::Row;
 use crate::store::{SqlValue, Store, StoreResult, StoredMeeting};
 use crate::update::{diff, newer};
@@ -107,8 +109,8 @@ fn overlay(stored: &mut StoredMeeting, pairs: &[(String, SqlValue)]) {
 
 impl Engine {
     /// What the API sent, parsed; each mapped value is named once a run.
-    pub(super) fn parse(&self, record: &Bound<'_, PyAny>) -> Result<Parsed, String> {
-        let parsed = parse_meeting(&to_json(record)?);
+    pub(super) fn parse(&self, record: &Bound<'_, PyAny>) -> Result<Arc<Parsed>, String> {
+        let parsed = self.parsed(record)?;
         for notice in &parsed.notices {
             if self.state().notices.insert(notice.clone()) {
                 match notice {
@@ -168,16 +170,8 @@ impl Engine {
 
     /// Nothing but `updateDate` may have moved: then the stored one follows, without an update.
     fn note_date(&self, row: &Bound<'_, Row>, item: &Bound<'_, PyAny>) {
-        let Ok(Parsed {
-            meeting:
-                Meeting {
-                    event_id,
-                    update_date: Some(date),
-                    ..
-                },
-            ..
-        }) = self.parse(item)
-        else {
+        let Ok(parsed) = self.parse(item) else { return };
+        let Some(date) = parsed.meeting.update_date else {
             return;
         };
         let stored = match row.get().value("update_date") {
@@ -185,7 +179,9 @@ impl Engine {
             _ => None,
         };
         if newer(stored, Some(date)) {
-            self.state().dates.push((event_id, date.stored()));
+            self.state()
+                .dates
+                .push((parsed.meeting.event_id.clone(), date.stored()));
         }
     }
 
@@ -206,7 +202,7 @@ impl Engine {
         let handle = face.handle()?;
         let watch = self.watch(face);
         let pairs = self.pairs(face, record)?;
-        let mut meeting = parsed.meeting;
+        let mut meeting = parsed.meeting.clone();
         if meeting.event_id.is_empty() {
             meeting.event_id = text_of(&pairs, "event_id").unwrap_or_default();
         }

@@ -19,7 +19,7 @@ use crate::api::{
 };
 use crate::domain::{Chamber, parse_meeting};
 use crate::python::client::Source;
-use crate::python::convert::{from_json, to_json};
+use crate::python::convert::from_json;
 use crate::python::watch::Watch;
 use crate::store::{DeferKind, Deferred, Held, Store, StoreResult};
 use crate::update::{Mode, lookback, select};
@@ -89,7 +89,12 @@ impl Engine {
             None => self.choose(face, source, watch, progress)?,
         };
         let values = self.details(face.py(), source, watch, progress, wanted)?;
-        let codes = self.unknown_codes(face, watch, values.iter())?;
+        let named = values
+            .iter()
+            .flat_map(|value| parse_meeting(value).meeting.committees)
+            .map(|committee| committee.system_code)
+            .collect();
+        let codes = self.unknown_codes(face, watch, named)?;
         self.look_up(face.py(), source, watch, codes)?;
         Ok(values)
     }
@@ -287,18 +292,13 @@ impl Engine {
             .fail(&wanted.event_id, chamber, kind, &err.to_string());
     }
 
-    /// Committee codes among these records that are neither stored nor looked up yet.
-    pub(super) fn unknown_codes<'a>(
+    /// Committee codes among these that are neither stored nor looked up yet.
+    pub(super) fn unknown_codes(
         &self,
         face: &Face<'_>,
         watch: &Watch,
-        records: impl Iterator<Item = &'a Value>,
+        named: HashSet<String>,
     ) -> PyResult<Vec<String>> {
-        let mut named = HashSet::new();
-        for record in records {
-            let parsed = parse_meeting(record);
-            named.extend(parsed.meeting.committees.into_iter().map(|c| c.system_code));
-        }
         if named.is_empty() || !face.components()?.committees {
             return Ok(Vec::new());
         }
@@ -368,11 +368,19 @@ impl Engine {
         items: &Bound<'_, PyList>,
     ) -> PyResult<()> {
         let watch = self.watch(face);
-        let records: Vec<Value> = items
-            .iter()
-            .filter_map(|item| to_json(&super::write::payload(&item)).ok())
-            .collect();
-        let codes = self.unknown_codes(face, &watch, records.iter())?;
+        let mut named = HashSet::new();
+        for item in items {
+            if let Ok(parsed) = self.parsed(&super::write::payload(&item)) {
+                named.extend(
+                    parsed
+                        .meeting
+                        .committees
+                        .iter()
+                        .map(|c| c.system_code.clone()),
+                );
+            }
+        }
+        let codes = self.unknown_codes(face, &watch, named)?;
         if codes.is_empty() {
             return Ok(());
         }

@@ -5,6 +5,7 @@ mod apply;
 mod changes;
 mod face;
 mod fetch;
+mod parsed;
 mod progress;
 mod records;
 mod run;
@@ -27,6 +28,7 @@ use super::watch::Watch;
 use super::{errors, logs};
 use crate::store::BatchId;
 use face::Face;
+use parsed::Records;
 use state::{Pending, State};
 
 /// How long an interrupted run waits for another program's lock.
@@ -43,6 +45,8 @@ pub struct Engine {
     /// Someone is waiting for the run to end: another program's lock is not waited for long.
     hurried: AtomicBool,
     progress: Mutex<Option<Arc<Progress>>>,
+    /// What is being applied, parsed.
+    records: Mutex<Records>,
 }
 
 impl Engine {
@@ -92,6 +96,14 @@ impl Engine {
             checkpoint,
         );
         drop(before);
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_records(&self) {
+        *self.records() = Records::default();
     }
 
     fn pending(&self) -> Pending {
@@ -145,6 +157,7 @@ impl Engine {
     fn begin_run(&self, py: Python<'_>) -> PyResult<()> {
         self.hurried.store(false, Ordering::Relaxed);
         self.state().begin_run();
+        self.forget_records();
         self.set_progress(None);
         self.open_checkpoint(None);
         logs::refresh_threshold(py)

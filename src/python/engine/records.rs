@@ -2,12 +2,12 @@
 //! seam.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::domain::Parsed;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use serde_json::Value;
 use tracing::error;
 
 use super::Engine;
@@ -15,9 +15,8 @@ use super::changes::event_id_of;
 use super::face::{Face, caught};
 use super::state::Pending;
 use super::write::{owned, payload};
-use crate::batch::{Ended, apply_each, apply_one_pass, validate};
+use crate::batch::{Ended, apply_each, apply_one_pass, validate_parsed};
 use crate::python::connection::Connection;
-use crate::python::convert::to_json;
 use crate::python::errors;
 use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind, Handle, Patience, StoreResult};
 
@@ -31,7 +30,7 @@ impl Engine {
         let py = face.py();
         let mut records = Vec::new();
         for item in batch.try_iter()? {
-            records.push(to_json(&payload(&item?)));
+            records.push(self.parsed(&payload(&item?)));
         }
         let resolved: HashSet<String> = self.state().resolved.keys().cloned().collect();
         let components = face.components()?;
@@ -40,11 +39,11 @@ impl Engine {
             let stored = self.watch(face).store(py, |patience| {
                 handle.with(patience, |store| store.committee_codes())
             })?;
-            validate(&records, &|code| {
+            validate_parsed(&records, &|code| {
                 stored.contains(code) || resolved.contains(code)
             })
         } else {
-            validate(&records, &|_| true)
+            validate_parsed(&records, &|_| true)
         };
         PyTuple::new(
             py,
@@ -163,7 +162,9 @@ impl Engine {
         };
         self.start_pending(face)?;
         let before = Instant::now();
-        let (failed, _) = self.one_pass(face, head, &items)?;
+        let applied = self.one_pass(face, head, &items);
+        self.forget_records();
+        let (failed, _) = applied?;
         self.adopt_commits(face)?;
         let pending = self.pending();
         count(face, pending)?;
@@ -272,13 +273,11 @@ pub(super) fn as_list<'py>(batch: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyL
     PyList::new(batch.py(), items)
 }
 
-fn names_committees(records: &[Result<Value, String>]) -> bool {
-    records.iter().flatten().any(|record| {
-        let record = record.get("committeeMeeting").unwrap_or(record);
-        record
-            .get("committees")
-            .is_some_and(|named| !named.is_null())
-    })
+fn names_committees(records: &[Result<Arc<Parsed>, String>]) -> bool {
+    records
+        .iter()
+        .flatten()
+        .any(|parsed| !parsed.meeting.committees.is_empty())
 }
 
 pub(super) fn chamber_of(record: &Bound<'_, PyAny>) -> Option<String> {

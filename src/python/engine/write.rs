@@ -62,7 +62,7 @@ impl Engine {
         let parsed = self
             .parse(record)
             .map_err(|why| errors::database(py, why))?;
-        let mut meeting = parsed.meeting;
+        let mut meeting = parsed.meeting.clone();
         if meeting.event_id.is_empty() {
             meeting.event_id = fallback_id.unwrap_or_default();
         }

@@ -96,12 +96,7 @@ pub(super) fn link(
     Ok(true)
 }
 
-fn add_link(
-    db: Db<'_>,
-    hearing_id: i64,
-    committee_id: i64,
-    primary: bool,
-) -> StoreResult<()> {
+fn add_link(db: Db<'_>, hearing_id: i64, committee_id: i64, primary: bool) -> StoreResult<()> {
     db.insert(
         "hearing_committees",
         &[
