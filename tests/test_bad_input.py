@@ -28,6 +28,7 @@ from helpers_run import (
     make_legacy,
     meeting,
     messages,
+    metrics_of,
     utc,
 )
 from updaters.daily_updater import DailyUpdater, main
@@ -272,6 +273,34 @@ def test_a_full_disk(world: World) -> None:
         assert contents(path) == before
         with closing(sqlite3.connect(path)) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_disk_that_fills_up_between_two_batches_fails_the_run(world: World) -> None:
+    data = world.path.read_bytes()
+    other = world.folder / "small"
+    other.mkdir()
+    with small_disk(other, 2 * len(data) // 1024 + 400):
+        path = other / "database.db"
+        path.write_bytes(data)
+        world.put(*(meeting(1000 + n, title="x" * 3000) for n in range(120)))
+        done = command(
+            world.folder,
+            world.sandbox.url,
+            *MODULE,
+            "--db",
+            str(path),
+            code=1,
+            BATCH_PROCESSING_SIZE="10",
+        )
+        said = messages(done.stderr)
+        applied = sum("succeeded: " in line for line in said)
+        assert 0 < applied < 12
+        assert sum(line.startswith("✗ Batch ") for line in said) == 1
+        assert "the disk is full" in said[-1]
+        with closing(sqlite3.connect(path)) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        metrics = metrics_of(done)
+        assert metrics["hearings_added"] + metrics["hearings_updated"] == 10 * applied
 
 
 def test_a_limit_on_file_size(world: World) -> None:

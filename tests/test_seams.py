@@ -19,6 +19,7 @@ from conftest import (
     snapshot,
 )
 from updaters.daily_updater import BatchResult, Checkpoint, DailyUpdater
+from updaters.database import Database
 from updaters.errors import DatabaseError, UpdaterError
 from updaters.sandbox import Sandbox
 
@@ -807,3 +808,31 @@ def test_ctrl_c_in_a_fake_get_passes(updater: DailyUpdater) -> None:
     updater.api_client.get = get
     with pytest.raises(KeyboardInterrupt):
         updater.run_daily_update()
+
+
+@pytest.mark.parametrize("nth", range(1, 9))
+def test_ctrl_c_that_lands_where_the_database_is_looked_up_ends_the_run(
+    updater: DailyUpdater,
+    filled_db: Path,
+    sandbox: Sandbox,
+    nth: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox.change(20)
+    native = Database.native
+    looked_up = 0
+
+    def interrupted(db: Database) -> Any:
+        nonlocal looked_up
+        looked_up += updater.metrics.batches_succeeded == 1
+        if looked_up == nth:
+            looked_up += 1
+            raise KeyboardInterrupt
+        return native.fget(db)
+
+    updater.settings.batch_processing_size = 5
+    monkeypatch.setattr(Database, "native", property(interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        updater.run_daily_update()
+    assert updater.metrics.batches_failed == 0
+    assert query(filled_db, "SELECT success FROM update_logs ORDER BY log_id DESC")[0][0] == 0

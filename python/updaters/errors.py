@@ -23,6 +23,10 @@ class DatabaseBusyError(DatabaseError, sqlite3.OperationalError):
     """Another program holds the database's lock."""
 
 
+class DatabaseFileError(DatabaseError, sqlite3.OperationalError):
+    """The file cannot be read or written: a full disk, damage, missing permissions."""
+
+
 class AlreadyRunningError(UpdaterError):
     """Another update of the same database is running."""
 

@@ -7,12 +7,18 @@ use crate::store::{BatchHead, BatchId, Handle, Patience, StoreError};
 pub enum Ended<Stop> {
     /// One record could not be written; nothing of the transaction was kept.
     Failed(String),
+    /// The file cannot be written any more (a full disk, damage): what comes next would fare no better.
+    Broken(String),
     Stop(Stop),
 }
 
 impl<Stop> From<StoreError> for Ended<Stop> {
     fn from(err: StoreError) -> Self {
-        Self::Failed(err.to_string())
+        if err.is_of_the_file() {
+            Self::Broken(err.to_string())
+        } else {
+            Self::Failed(err.to_string())
+        }
     }
 }
 
@@ -76,7 +82,7 @@ fn pass<I: Clone, Stop>(
         handle.with(patience, |store| store.savepoint())?;
         match write(item.clone()) {
             Ok(()) => handle.with(patience, |store| store.release_savepoint())?,
-            Err(Ended::Stop(stop)) => return Err(Ended::Stop(stop)),
+            Err(ended @ (Ended::Stop(_) | Ended::Broken(_))) => return Err(ended),
             // A statement that ended the whole transaction took the earlier records with it.
             Err(Ended::Failed(why)) if !handle.in_transaction() => return Err(Ended::Failed(why)),
             Err(Ended::Failed(why)) => {

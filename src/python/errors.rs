@@ -22,6 +22,7 @@ fn store_class(err: &StoreError) -> &'static str {
         StoreError::Busy { .. } => "DatabaseBusyError",
         StoreError::Running { .. } => "AlreadyRunningError",
         StoreError::Constraint { .. } => "IntegrityError",
+        _ if err.is_of_the_file() => "DatabaseFileError",
         _ => "DatabaseError",
     }
 }
@@ -49,6 +50,14 @@ pub fn database(py: Python<'_>, message: String) -> PyErr {
 
 pub fn configuration(py: Python<'_>, message: String) -> PyErr {
     exception(py, "ConfigurationError", (message,))
+}
+
+/// Whether a store error put into an exception lies with the file or its disk.
+pub fn is_of_the_file(py: Python<'_>, err: &PyErr) -> bool {
+    py.import("updaters.errors")
+        .and_then(|module| module.getattr("DatabaseFileError"))
+        .and_then(|class| err.value(py).is_instance(&class))
+        .unwrap_or(false)
 }
 
 /// The awaiting task was cancelled: the run winds down.

@@ -54,3 +54,17 @@ pub enum StoreError {
     #[error("{path}: closed")]
     Closed { path: PathBuf },
 }
+
+impl StoreError {
+    /// The fault lies with the file or its disk, not with what was being written.
+    pub fn is_of_the_file(&self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull { .. }
+                | Self::Corrupt { .. }
+                | Self::NotADatabase { .. }
+                | Self::ReadOnly { .. }
+                | Self::Io { .. }
+        )
+    }
+}

@@ -14,6 +14,7 @@ use super::records::{as_list, chamber_of, count};
 use super::undo::ids;
 use super::write::payload;
 use crate::batch::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
+use crate::python::errors;
 use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind};
 
 /// The updater's methods as the steps of a batch.
@@ -34,6 +35,7 @@ impl<'py> Steps for Seams<'_, 'py> {
     fn checkpoint(&mut self, number: usize) -> PyResult<Self::Checkpoint> {
         let py = self.face.py();
         self.engine.stop_if_cancelled(py)?;
+        self.engine.stop_if_broken(py)?;
         let checkpoint = py
             .import("updaters.values")?
             .getattr("Checkpoint")?
@@ -173,6 +175,7 @@ impl Engine {
             before,
             count: batches.len(),
         };
+        self.state().broken = None;
         let mut seams = Seams {
             engine: self,
             face: face.clone(),
@@ -182,7 +185,16 @@ impl Engine {
         self.forget_records();
         self.state().batches_so_far = before + numbering.count;
         crate::python::logs::drain(face.py())?;
-        outcome.map(|_| ())
+        outcome?;
+        self.stop_if_broken(face.py())
+    }
+
+    /// A full disk is no batch's own fault: the run fails there.
+    fn stop_if_broken(&self, py: Python<'_>) -> PyResult<()> {
+        match self.state().broken.take() {
+            Some(why) => Err(errors::database(py, why)),
+            None => Ok(()),
+        }
     }
 
     /// `BATCH_SALVAGE`: the valid records of a batch that failed, in a transaction of their own.

@@ -133,7 +133,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyDict>> {
         let py = face.py();
         let handle = face.handle()?;
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         let updates = PyList::empty(py);
         let additions = PyList::empty(py);
         for item in hearings.try_iter()? {
@@ -200,7 +200,7 @@ impl Engine {
         }
         let py = face.py();
         let handle = face.handle()?;
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         let pairs = self.pairs(face, record)?;
         let mut meeting = parsed.meeting.clone();
         if meeting.event_id.is_empty() {
@@ -222,7 +222,7 @@ impl Engine {
     ) -> PyResult<Vec<(String, SqlValue)>> {
         columns_of(record, || {
             let handle = face.handle()?;
-            self.watch(face).store(face.py(), |patience| {
+            self.watch(face)?.store(face.py(), |patience| {
                 handle.with(patience, |s| s.columns("hearings"))
             })
         })

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -63,7 +64,11 @@ impl<'py> Face<'py> {
 
     pub fn database(&self) -> PyResult<Bound<'py, Database>> {
         let db = self.0.getattr("db")?;
-        let native = db.getattr("native").map_err(|_| {
+        // Python code runs here, so that Ctrl-C may land here: only a missing attribute is the caller's.
+        let native = db.getattr("native").map_err(|err| {
+            if !err.is_instance_of::<PyAttributeError>(self.py()) {
+                return err;
+            }
             errors::database(
                 self.py(),
                 "updater.db must be an updaters.database.Database; \
@@ -74,13 +79,23 @@ impl<'py> Face<'py> {
         Ok(native.cast_into::<Database>()?)
     }
 
+    /// The database, or None where the caller put something else in its place. What ends the run is
+    /// passed on.
+    pub fn opened(&self) -> PyResult<Option<Bound<'py, Database>>> {
+        match self.database() {
+            Ok(db) => Ok(Some(db)),
+            Err(err) if ends_the_run(self.py(), &err) => Err(err),
+            Err(_) => Ok(None),
+        }
+    }
+
     pub fn handle(&self) -> PyResult<Handle> {
         self.database()?.get().handle(self.py())
     }
 
     /// How long to wait for another program's lock: as long as the database says, or as `--wait` does
     /// where that is longer.
-    pub fn wait(&self) -> Duration {
+    pub fn wait(&self) -> PyResult<Duration> {
         let asked = self
             .0
             .getattr("lock_wait_seconds")
@@ -88,9 +103,8 @@ impl<'py> Face<'py> {
             .ok()
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .unwrap_or_default();
-        self.database()
-            .map_or(WAIT, |db| db.get().wait())
-            .max(asked)
+        let own = self.opened()?.map_or(WAIT, |db| db.get().wait());
+        Ok(own.max(asked))
     }
 
     pub fn source(&self) -> PyResult<Source> {

@@ -61,7 +61,7 @@ impl Engine {
         };
         let progress = Arc::new(Progress::new(callback));
         self.set_progress(Some(Arc::clone(&progress)));
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         let fetched = self.fetch_window(face, &source, &watch, &progress);
         let sent = source.requests().saturating_sub(before);
         face.metrics()?.setattr("api_requests", sent)?;
@@ -367,7 +367,7 @@ impl Engine {
         face: &Face<'_>,
         items: &Bound<'_, PyList>,
     ) -> PyResult<()> {
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         let mut named = HashSet::new();
         for item in items {
             if let Ok(parsed) = self.parsed(&super::write::payload(&item)) {

@@ -55,16 +55,22 @@ impl Engine {
     }
 
     /// Waiting on behalf of the run: its progress callback hears that it is alive.
-    fn watch(&self, face: &Face<'_>) -> Watch {
-        let slot = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let opened = || face.database().ok().and_then(|db| db.get().opened());
-        let progress = slot.clone().map(|progress| (progress, opened()));
+    fn watch(&self, face: &Face<'_>) -> PyResult<Watch> {
+        let slot = self
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let progress = match slot {
+            Some(progress) => Some((progress, face.opened()?.and_then(|db| db.get().opened()))),
+            None => None,
+        };
         let wait = if self.hurried.load(Ordering::Relaxed) {
             HURRIED
         } else {
-            face.wait()
+            face.wait()?
         };
-        Watch::new(Arc::clone(&self.cancelled), progress, wait)
+        Ok(Watch::new(Arc::clone(&self.cancelled), progress, wait))
     }
 
     /// Between two records: what goes on without waiting must hear of it too.
@@ -122,7 +128,7 @@ impl Engine {
 
     fn committed(&self, face: &Face<'_>) -> PyResult<Vec<BatchId>> {
         let handle = face.handle()?;
-        self.watch(face).store(face.py(), |patience| {
+        self.watch(face)?.store(face.py(), |patience| {
             records::take_committed(&handle, patience)
         })
     }
@@ -178,7 +184,7 @@ impl Engine {
     /// Raises what asks the run to stop, if anything does.
     fn check(&self, updater: Bound<'_, PyAny>) -> PyResult<()> {
         let py = updater.py();
-        let watch = self.watch(&Face(updater));
+        let watch = self.watch(&Face(updater))?;
         if watch.interrupted() {
             return Err(watch
                 .take_raised()

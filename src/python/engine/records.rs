@@ -36,7 +36,7 @@ impl Engine {
         let components = face.components()?;
         let issues = if components.committees && names_committees(&records) {
             let handle = face.handle()?;
-            let stored = self.watch(face).store(py, |patience| {
+            let stored = self.watch(face)?.store(py, |patience| {
                 handle.with(patience, |store| store.committee_codes())
             })?;
             validate_parsed(&records, &|code| {
@@ -102,12 +102,12 @@ impl Engine {
     ) -> PyResult<Result<(), String>> {
         let py = face.py();
         let handle = face.handle()?;
-        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?
+        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()?))?
             .into_any()
             .unbind();
         let updater = face.0.clone().unbind();
         let items = owned(items);
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         let ended = watch.quietly(py, |patience| {
             apply_each(&handle, head, patience, items, |item| {
                 Python::attach(|py| {
@@ -123,6 +123,10 @@ impl Engine {
                 Some(raised) => Err(raised),
                 None => Ok(Err(why)),
             },
+            Err(Ended::Broken(why)) => {
+                self.state().broken = Some(why.clone());
+                Ok(Err(why))
+            }
         }
     }
 
@@ -137,8 +141,10 @@ impl Engine {
         let written = self
             .stop_if_cancelled(py)
             .and_then(|()| self.write_item(face, conn, item));
+        let broken = matches!(&written, Err(err) if errors::is_of_the_file(py, err));
         match caught(py, written) {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) if broken => Err(Ended::Broken(why)),
             Ok(Err(why)) => Err(Ended::Failed(match event_id_of(&payload(item)) {
                 Some(event_id) if !why.contains(&event_id) => format!("event {event_id}: {why}"),
                 _ => why,
@@ -204,11 +210,11 @@ impl Engine {
     ) -> PyResult<(Vec<(Py<PyAny>, String)>, usize)> {
         let py = face.py();
         let handle = face.handle()?;
-        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()))?
+        let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()?))?
             .into_any()
             .unbind();
         let updater = face.0.clone().unbind();
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         let all = owned(items);
         let failed: Mutex<Vec<(usize, String)>> = Mutex::default();
         let done = Mutex::new(self.pending());
@@ -238,7 +244,7 @@ impl Engine {
         match ended {
             Ok(_) => {}
             Err(Ended::Stop(stop)) => return Err(stop),
-            Err(Ended::Failed(why)) => {
+            Err(Ended::Failed(why) | Ended::Broken(why)) => {
                 return Err(watch
                     .take_raised()
                     .unwrap_or_else(|| errors::database(py, why)));

@@ -28,7 +28,7 @@ impl Engine {
         let py = face.py();
         let handle = face.handle()?;
         let now = Zoned::now();
-        let (report, before) = self.watch(face).store(py, |patience| {
+        let (report, before) = self.watch(face)?.store(py, |patience| {
             handle.with(patience, |store| {
                 let recent = store
                     .last_success()?
@@ -58,7 +58,7 @@ impl Engine {
         let mode: String = face.0.getattr("update_mode")?.extract()?;
         let trigger: String = face.trigger_source()?;
         let handle = face.handle()?;
-        let run = self.watch(face).store(py, |patience| {
+        let run = self.watch(face)?.store(py, |patience| {
             handle.with_retry(patience, |store| {
                 store.bring_up()?;
                 let run = store.start_run(congress, &mode, &trigger)?;
@@ -72,7 +72,7 @@ impl Engine {
 
     pub(super) fn back_up(&self, face: &Face<'_>) -> PyResult<PathBuf> {
         let handle = face.handle()?;
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         watch.store(face.py(), |patience| {
             handle.with(patience, |store| {
                 let folder = backups_of(store.path());
@@ -83,7 +83,7 @@ impl Engine {
 
     pub(super) fn clean_backups(&self, face: &Face<'_>, days: i64) -> PyResult<Vec<PathBuf>> {
         let handle = face.handle()?;
-        self.watch(face).store(face.py(), |patience| {
+        self.watch(face)?.store(face.py(), |patience| {
             let folder = handle.with(patience, |store| Ok(backups_of(store.path())))?;
             store::sqlite::prune_backups(&folder, days)
         })
@@ -94,7 +94,7 @@ impl Engine {
         let py = face.py();
         let handle = face.handle()?;
         let before = self.state().before.clone();
-        let (report, now) = self.watch(face).store(py, |patience| {
+        let (report, now) = self.watch(face)?.store(py, |patience| {
             handle.with(patience, |store| {
                 // Called alone there is nothing to compare with: then what is there is old.
                 let before = match before {
@@ -133,7 +133,7 @@ impl Engine {
                 |then| then.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             );
         let handle = face.handle()?;
-        let past = self.watch(face).store(py, |patience| {
+        let past = self.watch(face)?.store(py, |patience| {
             handle.with(patience, |store| store.past_runs(&since))
         })?;
         let found = compare(&figures_of(&log), &past, min_days, threshold);
@@ -172,7 +172,7 @@ impl Engine {
             return Ok(());
         }
         let handle = face.handle()?;
-        let before = self.watch(face).store(face.py(), |patience| {
+        let before = self.watch(face)?.store(face.py(), |patience| {
             handle.with(patience, |store| store.soundness())
         })?;
         self.state().before = Some(before);
@@ -229,7 +229,7 @@ impl Engine {
         let released: Vec<&String> = came_in.iter().filter(|id| held.contains(*id)).collect();
         let congress = face.congress()?;
         let handle = face.handle()?;
-        self.watch(face).store(py, |patience| {
+        self.watch(face)?.store(py, |patience| {
             if !dates.is_empty() {
                 in_transaction(&handle, BatchKind::Dates, patience, |store| {
                     for (event_id, date) in &dates {
@@ -265,7 +265,7 @@ impl Engine {
         };
         let keep: i64 = face.setting("journal_retention_days")?;
         let handle = face.handle()?;
-        self.watch(face).store(py, |patience| {
+        self.watch(face)?.store(py, |patience| {
             let id = handle
                 .with_retry(patience, |store| store.finish_run(run, &log, &figures))?;
             // Retention and the WAL are housekeeping: they never make a run fail.

@@ -55,6 +55,8 @@ pub struct State {
     /// The default `_process_batch` ran for the current batch.
     pub processed: bool,
     pub commit_ms: f64,
+    /// Why the file cannot be written any more: no further batch is tried.
+    pub broken: Option<String>,
     /// Requests counted before this run (the client outlives runs).
     pub requests_before: Option<u64>,
 }

@@ -150,7 +150,7 @@ impl Engine {
             return Ok(true);
         }
         let handle = face.handle()?;
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         let undone = watch.quietly(py, |patience| {
             handle.with(patience, |store| undo(store, told))
         });
@@ -188,7 +188,7 @@ impl Engine {
         let congress = face.congress()?;
         let waiting = self.state().waiting.clone();
         let handle = face.handle()?;
-        self.watch(face).store(py, |patience| {
+        self.watch(face)?.store(py, |patience| {
             in_transaction(&handle, BatchKind::Bookkeeping, patience, |store| {
                 for (event_id, _) in &report.events {
                     let known = waiting.get(event_id);
@@ -216,7 +216,7 @@ impl Engine {
             return Ok(true);
         }
         let handle = face.handle()?;
-        let report = self.watch(face).store(py, |patience| {
+        let report = self.watch(face)?.store(py, |patience| {
             handle.with(patience, |store| {
                 let report = store.undo(&batches, UndoPolicy::AllOrNothing)?;
                 // Rows that another program changed meanwhile are its own; the rest still goes.

@@ -106,7 +106,7 @@ impl Engine {
         let components = face.components()?;
         let chains = self.chains(&meeting, components);
         let handle = face.handle()?;
-        let watch = self.watch(face);
+        let watch = self.watch(face)?;
         let event_id = meeting.event_id.clone();
         let wrote = watch.store(py, |patience| {
             in_transaction(&handle, BatchKind::Manual, patience, |store| {
@@ -233,7 +233,7 @@ impl Engine {
         }
         let congress = face.congress()?;
         let handle = face.handle()?;
-        let (witnesses, committees) = self.watch(face).store(py, |patience| {
+        let (witnesses, committees) = self.watch(face)?.store(py, |patience| {
             in_transaction(&handle, BatchKind::Related, patience, |store| {
                 let mut touched = (0, 0);
                 for (meeting, chains) in &meetings {
