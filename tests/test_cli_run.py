@@ -553,3 +553,31 @@ def test_it_runs_in_another_folder_by_the_console_script(world: World) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["hearings_added"] == 30
     assert os.path.isdir(world.folder / "logs")
+
+
+def test_history_names_the_batch_as_rollback_takes_it(world: World) -> None:
+    update(world, ENABLE_BATCH_PROCESSING="false")
+    world.sandbox.change(12)
+    update(world, ENABLE_BATCH_PROCESSING="true", BATCH_PROCESSING_SIZE="5")
+    found = world.row(
+        "SELECT b.run_id, h.event_id FROM updater_batches b "
+        "JOIN updater_journal j USING (batch_id) JOIN hearings h USING (hearing_id) "
+        "WHERE b.kind = 'batch' AND b.batch_number = 2 LIMIT 1"
+    )
+    run, event_id = found["run_id"], found["event_id"]
+    told = json.loads(tool(world, "history", event_id, "--json").stdout)
+    assert {one["batch"] for one in told if one["run"] == run} == {2}
+    assert {one["batch"] for one in told if one["run"] != run} == {None}
+    tool(world, "rollback", "--run", str(run), "--batch", str(told[-1]["batch"]))
+    assert event_id in tool(world, "rollback", "--list").stdout
+
+
+def test_history_shows_where_long_texts_differ(world: World) -> None:
+    world.put(meeting(7001, title="The same long beginning " * 9 + "and the old end"))
+    update(world)
+    world.alter(7001, title="The same long beginning " * 9 + "and the new end")
+    update(world)
+    told = tool(world, "history", "7001").stdout
+    (line,) = (line for line in told.splitlines() if " title " in line)
+    assert "and the old end" in line
+    assert "and the new end" in line

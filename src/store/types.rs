@@ -293,7 +293,8 @@ pub struct FieldChange {
     /// UTC.
     pub at: String,
     pub run: Option<RunId>,
-    pub batch: BatchId,
+    /// The batch's number in its run, as `rollback --batch` takes it; `None` outside the batched mode.
+    pub batch: Option<i64>,
     pub kind: String,
     /// `hearings`, `hearing_committees`, `witness_appearances`, ...
     pub table: String,

@@ -11,6 +11,8 @@ from updaters.errors import ConfigurationError, UpdaterError
 
 #: So many of a long list are printed; `--json` gives them all.
 SHOWN = 10
+#: How wide a value is in the table of a history.
+VALUE_WIDTH = 48
 
 
 def add_commands(commands: Any) -> None:
@@ -213,11 +215,27 @@ def _history(args: argparse.Namespace) -> int:
         common.print_json(changes)
     elif changes:
         print(f"Event {args.event_id}, times in UTC")
+        changes = [{**change, **_from_where_they_differ(change)} for change in changes]
         columns = ("at", "run", "batch", "kind", "table", "action", "row", "field")
-        common.print_table(changes, (*columns, "before", "after"), widest=48)
+        common.print_table(changes, (*columns, "before", "after"), widest=VALUE_WIDTH)
     else:
         print(f"Nothing has changed in event {args.event_id} as far as the journal goes back")
     return 0
+
+
+def _from_where_they_differ(change: dict[str, Any]) -> dict[str, str]:
+    """Long texts that begin alike, without most of what is alike: else both are cut to the same."""
+    before, after = change["before"], change["after"]
+    if not (isinstance(before, str) and isinstance(after, str)):
+        return {}
+    before, after = " ".join(before.split()), " ".join(after.split())
+    pairs = enumerate(zip(before, after, strict=False))
+    shorter = min(len(before), len(after))
+    alike = next((at for at, (was, now) in pairs if was != now), shorter)
+    if max(len(before), len(after)) <= VALUE_WIDTH or alike < VALUE_WIDTH // 2:
+        return {}
+    cut = alike - VALUE_WIDTH // 4
+    return {"before": "..." + before[cut:], "after": "..." + after[cut:]}
 
 
 def _deferred(args: argparse.Namespace) -> int:

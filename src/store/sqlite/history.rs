@@ -14,6 +14,7 @@ const SILENT: [&str; 2] = ["updated_at", "created_at"];
 struct Origin {
     at: String,
     run: Option<RunId>,
+    batch: Option<i64>,
     kind: String,
 }
 
@@ -43,13 +44,14 @@ pub(super) fn history(db: Db<'_>, event_id: &str) -> StoreResult<Vec<FieldChange
 fn origin(db: Db<'_>, batch: BatchId) -> StoreResult<Option<Origin>> {
     db.one(
         "journal",
-        "SELECT created_at, run_id, kind FROM updater_batches WHERE batch_id = ?1",
+        "SELECT created_at, run_id, kind, NULLIF(batch_number, 0) FROM updater_batches WHERE batch_id = ?1",
         [batch],
         |r| {
             Ok(Origin {
                 at: text(r, 0)?.unwrap_or_default(),
                 run: r.get(1)?,
                 kind: text(r, 2)?.unwrap_or_default(),
+                batch: r.get(3)?,
             })
         },
     )
@@ -92,7 +94,7 @@ fn describe(
     let change = |action, field: &str, before: Option<&Cell>, after: Option<&Cell>| FieldChange {
         at: origin.at.clone(),
         run: origin.run,
-        batch: entry.batch,
+        batch: origin.batch,
         kind: origin.kind.clone(),
         table: entry.table.clone(),
         action,
