@@ -291,6 +291,21 @@ fn a_witness_is_one_row_whatever_the_courtesy_title() {
 }
 
 #[test]
+fn an_entry_without_organization_leaves_another_entrys_witness_to_it() {
+    let (_dir, mut store) = store();
+    let mut new = meeting("2001");
+    new.witnesses = vec![witness("Jane Roe", Some("Ports Inc"))];
+    write(&mut store, &new);
+    // Witness 1 is Jane Roe of the Farm Bureau: the lower id must not draw the nameless entry.
+    new.witnesses = vec![
+        witness("Jane Roe", None),
+        witness("Jane Roe", Some("Farm Bureau")),
+    ];
+    assert_eq!(write(&mut store, &new).appearances_added.len(), 1);
+    assert!(!write(&mut store, &new).changed, "written twice");
+}
+
+#[test]
 fn a_rename_by_another_program_is_noticed() {
     let (dir, mut store) = store();
     let mut new = meeting("2001");

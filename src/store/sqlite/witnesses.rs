@@ -17,6 +17,9 @@ struct Appearance {
     order: Option<i64>,
 }
 
+/// The keys of a listed witness: name and organization.
+type Named = (String, String);
+
 /// Brings a hearing's appearances in step with the witnesses of its meeting. -> whether an appearance
 /// came, went or changed hands, so that documents may match now.
 pub(super) fn write(
@@ -40,20 +43,29 @@ pub(super) fn write(
     }
     let mut moved = false;
     let mut seen: Vec<i64> = Vec::with_capacity(meeting.witnesses.len());
-    for (at, witness) in meeting.witnesses.iter().enumerate() {
+    let named: Vec<Named> = meeting
+        .witnesses
+        .iter()
+        .map(|w| {
+            (
+                name_key(&w.full_name),
+                organization_key(w.organization.as_deref()),
+            )
+        })
+        .collect();
+    for (at, (witness, keys)) in meeting.witnesses.iter().zip(&named).enumerate() {
         let order = i64::try_from(at + 1).unwrap_or(i64::MAX);
-        let name = name_key(&witness.full_name);
+        let (name, organization) = keys;
         if name.is_empty() {
             continue;
         }
-        let organization = organization_key(witness.organization.as_deref());
         let here = stored
             .iter()
-            .find(|a| a.name_key == name && a.organization_key == organization)
-            .or_else(|| namesake(&stored, &name, &organization, &seen));
+            .find(|a| a.name_key == *name && a.organization_key == *organization)
+            .or_else(|| namesake(&stored, &named, keys, &seen));
         let known = match here {
             Some(appearance) => Some(appearance.witness_id),
-            None => find(db, &name, &organization)?,
+            None => find(db, name, organization)?,
         };
         let witness_id = if let Some(id) = known {
             id
@@ -102,19 +114,28 @@ pub(super) fn write(
     Ok(moved)
 }
 
-/// Without an organization the name alone tells, among those who appear here already.
+/// Without an organization the name alone tells, among those who appear here already: first one whom
+/// no other entry names exactly or has taken.
 fn namesake<'a>(
     stored: &'a [Appearance],
-    name: &str,
-    organization: &str,
+    named: &[Named],
+    (name, organization): &Named,
     seen: &[i64],
 ) -> Option<&'a Appearance> {
     if !organization.is_empty() {
         return None;
     }
-    let mut same = stored.iter().filter(|a| a.name_key == name);
-    let first = same.clone().next();
-    same.find(|a| !seen.contains(&a.witness_id)).or(first)
+    let same = || stored.iter().filter(|a| a.name_key == *name);
+    let free = |a: &&Appearance| !seen.contains(&a.witness_id);
+    let own = |a: &Appearance| {
+        named
+            .iter()
+            .any(|(n, o)| *n == a.name_key && *o == a.organization_key)
+    };
+    same()
+        .find(|a| free(a) && !own(a))
+        .or_else(|| same().find(free))
+        .or_else(|| same().next())
 }
 
 fn appearances(db: Db<'_>, hearing_id: i64) -> StoreResult<Vec<Appearance>> {
