@@ -257,6 +257,24 @@ def test_history_of_an_unknown_event(checkout: Checkout) -> None:
     assert "no hearing with event id nobody" in checkout.run("history", "nobody", code=1).stderr
 
 
+def test_a_database_of_something_else_is_told_apart(checkout: Checkout) -> None:
+    other = checkout.folder / "other.db"
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE songs (title TEXT)")
+        db.commit()
+    for words in (["history", "1"], ["deferred"], ["rollback", "--list"]):
+        done = checkout.run(*words, "--db", str(other), code=1)
+        assert "not a hearings database" in done.stderr, done.stderr
+
+
+def test_an_event_that_cannot_be_had_fails_a_run_for_it_alone(
+    checkout: Checkout,
+) -> None:
+    checkout.run("init")
+    done = checkout.run("update", "--event", "99", code=1)
+    assert "none of the events asked for could be had: 99" in done.stderr
+
+
 def test_what_is_deferred_is_listed_with_its_reason(checkout: Checkout) -> None:
     checkout.run("init")
     assert checkout.run("deferred").stdout == "Nothing is deferred\n"

@@ -335,3 +335,63 @@ def test_on_the_real_database(
         # The newer columns that bringing up added are empty.
         old = [{key: row[key] for key in rows[0]} for row in after[table]] if rows else []
         assert sorted(old, key=repr) == rows, table
+
+
+class OwnCheckpoint:
+    """As a suite may have made one before: the contract's attributes and nothing of ours."""
+
+    def __init__(self, batch_number: int) -> None:
+        self.batch_number = batch_number
+        self.hearings_to_update: list[Any] = []
+        self.hearings_to_add: list[Any] = []
+        self.witnesses_to_add: list[Any] = []
+        self.documents_to_add: list[Any] = []
+        self.original_hearing_data: dict[str, Any] = {}
+
+    def track_update(self, hearing_id: Any, original_data: dict[str, Any]) -> None:
+        self.hearings_to_update.append(hearing_id)
+        self.original_hearing_data[hearing_id] = original_data
+
+    def track_addition(self, hearing_id: Any) -> None:
+        self.hearings_to_add.append(hearing_id)
+
+    def track_witness_addition(self, witness_id: Any) -> None:
+        self.witnesses_to_add.append(witness_id)
+
+    def track_document_addition(self, document_id: Any) -> None:
+        self.documents_to_add.append(document_id)
+
+
+def test_a_checkpoint_of_the_callers_own_class_is_filled_and_undone_exactly(
+    updater: DailyUpdater, filled_db: Path, sandbox: Sandbox
+) -> None:
+    before = snapshot(filled_db)
+    checkpoint: Any = OwnCheckpoint(1)
+    batch = [change_of(updater, sandbox, event_id) for event_id in sandbox.change(3, seed=5)]
+    assert updater._process_batch([*batch, record("9001")], 1, checkpoint).success
+    assert checkpoint.hearings_to_add == ["9001"]
+    assert len(checkpoint.hearings_to_update) == 3
+    assert updater._rollback_checkpoint(checkpoint) is True
+    assert snapshot(filled_db) == before
+
+
+def test_a_run_is_undone_with_the_dates_that_it_moved(
+    updater: DailyUpdater, filled_db: Path, sandbox: Sandbox
+) -> None:
+    assert updater.run_daily_update()["success"]
+    before = snapshot(filled_db)
+    changed = sandbox.change(5, seed=5)
+    touched = [event_id for event_id in sandbox.event_ids() if event_id not in changed][:4]
+    for event_id in touched:
+        sandbox.touch(event_id)
+    assert updater.run_daily_update()["metrics"]["hearings_updated"] == 5
+    dates = "SELECT event_id, update_date FROM hearings"
+    assert query(filled_db, dates) != [
+        (row["event_id"], row["update_date"]) for row in before["hearings"]
+    ]
+    run = updater.db.native.runs(1)[0]["run"]
+    outcome = updater.db.native.undo_run(run, None, False)
+    assert outcome["undone"], outcome
+    assert snapshot(filled_db) == before
+    # Nothing of the touched ones was undone that would have to be held back.
+    assert sorted(outcome["held"]) == sorted(changed)

@@ -223,6 +223,23 @@ def test_a_server_database_is_refused(
     assert "sesame" not in str(caught.value)
 
 
+def test_a_password_in_a_bad_address_is_not_shown(
+    clean_env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_BASE_URL", "ftp://me:sesame@example.org")
+    with pytest.raises(ConfigurationError, match="API_BASE_URL") as caught:
+        load_settings()
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_letter_for_a_number_is_told_in_plain_words(
+    clean_env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATE_LIMIT", "many")
+    with pytest.raises(ConfigurationError, match=r"^RATE_LIMIT='many': should be a whole number$"):
+        load_settings()
+
+
 def test_a_database_url_of_sqlite_is_not_refused(
     clean_env: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

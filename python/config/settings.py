@@ -223,6 +223,15 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
 
+#: pydantic's kind of mistake -> what a person should do.
+_WORDS = {
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_parsing": "should be a number",
+    "bool_parsing": "should be true or false",
+}
+
+
 def _refuse(exc: ValidationError) -> NoReturn:
     raise SettingsError(describe(exc)) from None
 
@@ -233,8 +242,11 @@ def describe(exc: ValidationError) -> str:
     for error in exc.errors(include_url=False, include_context=False):
         field = str(error["loc"][0]) if error["loc"] else "settings"
         names = " or ".join(variables(field))
-        shown = "" if SECRET_NAMES.search(field) else f"={str(error['input'])[:60]!r}"
-        message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        # What stands before an @ in a URL is a password.
+        given = re.sub(r"//[^/@]*@", "//***@", str(error["input"]))
+        shown = "" if SECRET_NAMES.search(field) else f"={given[:60]!r}"
+        message = _WORDS.get(error["type"]) or error["msg"]
+        message = message.removeprefix("Value error, ").removeprefix("Input ")
         lines.append(f"{names}{shown}: {message}")
     return "; ".join(lines).replace("\n", " ")
 

@@ -186,6 +186,9 @@ class Run:
     def settle(self, hearings: list[Any]) -> None:
         """Remember what did not make it in, forget what did."""
         self._engine.settle(self._updater, hearings, not self._dry_run)
+        asked = self._updater.event_ids
+        if asked and not hearings:
+            self._failure = f"none of the events asked for could be had: {', '.join(asked)}"
 
     def summarise(self) -> None:
         """The summary lines of the batched mode."""

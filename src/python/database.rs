@@ -14,7 +14,7 @@ use super::watch::Watch;
 use super::{errors, report};
 use crate::domain::{Components, parse_meeting};
 use crate::store::{
-    self, Access, BatchHead, BatchKind, Handle, StoreError, StoreResult, UndoPolicy,
+    self, Access, BatchHead, BatchKind, Handle, RunId, StoreError, StoreResult, UndoPolicy,
 };
 use crate::update::forget_size;
 
@@ -90,12 +90,23 @@ pub fn in_transaction<R>(
     patience: &store::Patience<'_>,
     work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R>,
 ) -> StoreResult<R> {
+    in_transaction_of(None, handle, kind, patience, work)
+}
+
+/// The same, as a part of a run.
+pub fn in_transaction_of<R>(
+    run: Option<RunId>,
+    handle: &Handle,
+    kind: BatchKind,
+    patience: &store::Patience<'_>,
+    work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R>,
+) -> StoreResult<R> {
     if handle.in_transaction() {
         return handle.with(patience, work);
     }
     handle.begin(
         BatchHead {
-            run: None,
+            run,
             number: 0,
             kind,
         },
@@ -374,26 +385,34 @@ fn undo_on_purpose(
                 .into(),
         });
     };
-    let batches: Vec<_> = info
+    let (dates, batches): (Vec<_>, Vec<_>) = info
         .batches
         .iter()
         .filter(|b| b.state == "applied" || b.state == "undone")
         .filter(|b| batch.is_none_or(|number| b.number == number && b.kind != "undo"))
-        .map(|b| b.batch)
-        .collect();
-    if batches.is_empty() {
+        .partition(|b| b.kind == BatchKind::Dates.as_str());
+    let ids = |chosen: &[&store::BatchInfo]| chosen.iter().map(|b| b.batch).collect::<Vec<_>>();
+    if batches.is_empty() && dates.is_empty() {
         let which = batch.map_or_else(String::new, |number| format!(" as batch {number}"));
         return Err(StoreError::BadRecord {
             what: what(),
             problem: format!("nothing was applied{which}, so there is nothing to undo"),
         });
     }
-    let undo = store.undo(&batches, policy)?;
+    let mut undo = store.undo(&ids(&batches), policy)?;
     let mut held = Vec::new();
-    if undo.undone && undo.rows_restored > 0 {
+    if !undo.undone {
+        return Ok((undo, held));
+    }
+    if undo.rows_restored > 0 {
         store.hold(&undo.events, Some(run))?;
-        forget_size(store)?;
         held.extend(undo.events.iter().map(|(event_id, _)| event_id.clone()));
     }
+    // Hearings of which only the date moved: one that moved again since is nobody's conflict, and
+    // nothing of them was undone that would have to be held back.
+    if !dates.is_empty() {
+        undo.rows_restored += store.undo(&ids(&dates), UndoPolicy::Force)?.rows_restored;
+    }
+    forget_size(store)?;
     Ok((undo, held))
 }

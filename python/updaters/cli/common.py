@@ -97,7 +97,11 @@ def open_database(args: argparse.Namespace, *, read_only: bool = False) -> "Data
     path = settings_for(args).database_path
     if not os.path.exists(path):
         raise UpdaterError(f"{path} is not there: make it with {PROGRAM} init, or give --db FILE")
-    return Database(path, read_only=read_only)
+    database = Database(path, read_only=read_only)
+    if "hearings" not in database.table_counts():
+        database.close()
+        raise UpdaterError(f"{path}: not a hearings database: it has no table hearings")
+    return database
 
 
 def guarded(run: Callable[[], int], prog: str = PROGRAM) -> int:

@@ -179,7 +179,10 @@ def _list_runs(args: argparse.Namespace) -> int:
         common.print_json({"runs": runs, "held": held})
         return 0
     if runs:
-        shown = [{**run, "batches": _batches(run)} for run in runs]
+        shown = [
+            {**run, "batches": _batches(run), "ended_at": run["ended_at"] or "did not end"}
+            for run in runs
+        ]
         common.print_table(
             shown, ("run", "started_at", "ended_at", "congress", "mode", "success", "batches")
         )

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::Engine;
 use super::changes::event_id_of;
-use super::face::{Face, caught};
+use super::face::{Face, caught, ends_the_run};
 use super::records::{as_list, chamber_of, count};
 use super::undo::ids;
 use super::write::payload;
@@ -82,8 +82,18 @@ impl<'py> Steps for Seams<'_, 'py> {
         if handle.in_transaction() {
             py.detach(|| handle.roll_back());
         }
-        self.engine.adopt_commits(&self.face)?;
-        let answer = answer.and_then(|result| {
+        let adopted = self.engine.adopt_commits(&self.face);
+        let stopped = answer
+            .as_ref()
+            .err()
+            .into_iter()
+            .chain(adopted.as_ref().err())
+            .any(|err| ends_the_run(py, err));
+        if stopped {
+            // Ctrl-C may land between the commit and here: what is in was done.
+            self.engine.count_committed(&self.face, checkpoint)?;
+        }
+        let answer = adopted.and(answer).and_then(|result| {
             Ok(Outcome {
                 success: result.getattr("success")?.is_truthy()?,
                 records: result.getattr("records")?.extract().unwrap_or(batch.len()),
@@ -296,6 +306,20 @@ impl Engine {
         drop(state);
         crate::python::logs::drain(py)?;
         face.0.call_method1("_report_batch", (report.number,))?;
+        Ok(())
+    }
+
+    /// Counts a batch that was committed when the run was told to stop.
+    fn count_committed(&self, face: &Face<'_>, checkpoint: &Bound<'_, PyAny>) -> PyResult<()> {
+        let committed = checkpoint.getattr("journal_batches")?.len()? > 0;
+        let (pending, native) = {
+            let state = self.state();
+            (state.pending, state.processed)
+        };
+        if committed && native {
+            face.count("batches_succeeded", 1)?;
+            count(face, pending)?;
+        }
         Ok(())
     }
 

@@ -185,3 +185,16 @@ pub fn describe(py: Python<'_>, err: &PyErr) -> String {
         format!("{name}: {text}")
     }
 }
+
+/// What the engine keeps on a checkpoint, also on one of the caller's own class.
+pub fn hidden<'py>(
+    checkpoint: &Bound<'py, PyAny>,
+    name: &str,
+    empty: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(kept) = checkpoint.getattr_opt(name)? {
+        return Ok(kept);
+    }
+    checkpoint.setattr(name, &empty)?;
+    Ok(empty)
+}

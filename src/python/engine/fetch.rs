@@ -344,7 +344,7 @@ impl Engine {
         if !resolved.is_empty() {
             info!(target: "updaters.update",
                 "{} committees are not in the database and were found at the API: {}",
-                resolved.len(), resolved.join(", "));
+                resolved.len(), first_ten(&resolved));
         }
         for (code, found) in found {
             let mut state = self.state();
@@ -385,6 +385,14 @@ impl Engine {
             return Ok(());
         }
         self.look_up(face.py(), &face.source()?, &watch, codes)
+    }
+}
+
+fn first_ten(names: &[&str]) -> String {
+    let shown = names.get(..10).unwrap_or(names).join(", ");
+    match names.len().checked_sub(10) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
     }
 }
 

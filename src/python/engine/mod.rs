@@ -27,7 +27,7 @@ pub use progress::Progress;
 use super::watch::Watch;
 use super::{errors, logs};
 use crate::store::BatchId;
-use face::Face;
+use face::{Face, hidden};
 use parsed::Records;
 use state::{Pending, State};
 
@@ -142,7 +142,8 @@ impl Engine {
     fn adopt_commits(&self, face: &Face<'_>) -> PyResult<()> {
         let batches = self.committed(face)?;
         if let Some(checkpoint) = self.checkpoint(face.py()) {
-            let journal = checkpoint.getattr("journal_batches")?;
+            let py = face.py();
+            let journal = hidden(&checkpoint, "journal_batches", PyList::empty(py).into_any())?;
             for batch in &batches {
                 journal.call_method1("append", (*batch,))?;
             }

@@ -171,9 +171,9 @@ impl Engine {
         let applied = self.one_pass(face, head, &items);
         self.forget_records();
         let (failed, _) = applied?;
+        // Counted before anything that Ctrl-C may interrupt: the pass is committed.
+        count(face, self.pending())?;
         self.adopt_commits(face)?;
-        let pending = self.pending();
-        count(face, pending)?;
         for (item, why) in &failed {
             let record = payload(item.bind(py));
             let event_id = event_id_of(&record).unwrap_or_default();

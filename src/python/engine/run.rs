@@ -11,7 +11,7 @@ use super::Engine;
 use super::face::Face;
 use super::fetch::deferred_dict;
 use super::state::Failed;
-use crate::python::database::in_transaction;
+use crate::python::database::{in_transaction, in_transaction_of};
 use crate::store::{self, BatchKind, DeferKind, Deferred, PastRun, Store, StoreResult, UpdateLog};
 use crate::update::{after_run, before_run, compare, minutes_since, remember_size};
 
@@ -228,10 +228,11 @@ impl Engine {
             .collect();
         let released: Vec<&String> = came_in.iter().filter(|id| held.contains(*id)).collect();
         let congress = face.congress()?;
+        let run = self.state().run;
         let handle = face.handle()?;
         self.watch(face)?.store(py, |patience| {
             if !dates.is_empty() {
-                in_transaction(&handle, BatchKind::Dates, patience, |store| {
+                in_transaction_of(run, &handle, BatchKind::Dates, patience, |store| {
                     for (event_id, date) in &dates {
                         store.write_update_date(event_id, date)?;
                     }

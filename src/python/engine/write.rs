@@ -5,9 +5,9 @@ use pyo3::types::{PyDict, PyList, PySet};
 
 use super::Engine;
 use super::changes::{event_id_of, text_of};
-use super::face::Face;
+use super::face::{Face, hidden};
 use crate::domain::{Committee, Components, Meeting};
-use crate::python::database::in_transaction;
+use crate::python::database::{in_transaction, in_transaction_of};
 use crate::python::errors;
 use crate::python::row::Row;
 use crate::store::{self, BatchKind, Related, SqlValue, Store, StoreResult, Written};
@@ -145,7 +145,11 @@ impl Engine {
         let Some(checkpoint) = self.checkpoint(py) else {
             return Ok(());
         };
-        let tracked = checkpoint.getattr("tracked_natively")?;
+        let tracked = hidden(
+            &checkpoint,
+            "tracked_natively",
+            PySet::empty(py)?.into_any(),
+        )?;
         let tracked = tracked.cast::<PySet>()?;
         // An override that does its own tracking, and then calls us, has named it already.
         let named = |list: &str| checkpoint.getattr(list)?.contains(event_id);
@@ -232,9 +236,10 @@ impl Engine {
             return Ok(());
         }
         let congress = face.congress()?;
+        let run = self.state().run;
         let handle = face.handle()?;
         let (witnesses, committees) = self.watch(face)?.store(py, |patience| {
-            in_transaction(&handle, BatchKind::Related, patience, |store| {
+            in_transaction_of(run, &handle, BatchKind::Related, patience, |store| {
                 let mut touched = (0, 0);
                 for (meeting, chains) in &meetings {
                     let Some(row) = store.hearing_row(&meeting.event_id)? else {
