@@ -3,6 +3,7 @@
 
 mod apply;
 mod changes;
+mod committees;
 mod face;
 mod fetch;
 mod parsed;

@@ -1,0 +1,119 @@
+//! Committees that the database lacks: looked up at the API, several at a time.
+
+use std::collections::HashSet;
+
+use futures::StreamExt;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use tracing::{info, warn};
+
+use super::Engine;
+use super::face::Face;
+use crate::api::{Get, fetch_committee_with_parents};
+use crate::python::client::Source;
+use crate::python::watch::Watch;
+
+impl Engine {
+    /// Committee codes among these that are neither stored nor looked up yet.
+    pub(super) fn unknown_codes(
+        &self,
+        face: &Face<'_>,
+        watch: &Watch,
+        named: HashSet<String>,
+    ) -> PyResult<Vec<String>> {
+        if named.is_empty() || !face.components()?.committees {
+            return Ok(Vec::new());
+        }
+        let handle = face.handle()?;
+        let stored = watch.store(face.py(), |patience| {
+            handle.with(patience, |s| s.committee_codes())
+        })?;
+        let state = self.state();
+        let mut unknown: Vec<String> = named
+            .into_iter()
+            .filter(|code| !stored.contains(code) && !state.looked_up.contains(code))
+            .collect();
+        unknown.sort();
+        Ok(unknown)
+    }
+
+    /// Resolves committees at the API. One that is not to be had is left to validation to name.
+    pub(super) fn look_up(
+        &self,
+        py: Python<'_>,
+        source: &Source,
+        watch: &Watch,
+        codes: Vec<String>,
+    ) -> PyResult<()> {
+        let found = watch.block_on(py, || async {
+            futures::stream::iter(codes)
+                .map(|code| async move {
+                    let found = fetch_committee_with_parents(source, &code).await;
+                    (code, found)
+                })
+                .buffer_unordered(source.concurrency().max(1))
+                .collect::<Vec<_>>()
+                .await
+        })?;
+        if let Some(stop) = source.take_stop() {
+            return Err(stop);
+        }
+        let resolved: Vec<&str> = found
+            .iter()
+            .filter(|(_, one)| one.is_ok())
+            .map(|(code, _)| code.as_str())
+            .collect();
+        if !resolved.is_empty() {
+            info!(target: "updaters.update",
+                "{} committees are not in the database and were found at the API: {}",
+                resolved.len(), first_ten(&resolved));
+        }
+        for (code, found) in found {
+            let mut state = self.state();
+            match found {
+                Ok(chain) => {
+                    state.resolved.insert(code.clone(), chain);
+                }
+                Err(err) => {
+                    warn!(target: "updaters.update", "committee {code}: not in the database and not to be had at the API: {err}");
+                }
+            }
+            state.looked_up.insert(code);
+        }
+        Ok(())
+    }
+
+    /// Looks up codes that came in by another way than fetching (a replaced fetch, a hand-made change).
+    pub(super) fn resolve_committees(
+        &self,
+        face: &Face<'_>,
+        items: &Bound<'_, PyList>,
+    ) -> PyResult<()> {
+        let watch = self.watch(face)?;
+        let mut named = HashSet::new();
+        for item in items {
+            if let Ok(parsed) = self.parsed(&super::write::payload(&item)) {
+                named.extend(
+                    parsed
+                        .meeting
+                        .committees
+                        .iter()
+                        .map(|c| c.system_code.clone()),
+                );
+            }
+        }
+        let codes = self.unknown_codes(face, &watch, named)?;
+        if codes.is_empty() {
+            return Ok(());
+        }
+        self.look_up(face.py(), &face.source()?, &watch, codes)
+    }
+}
+
+fn first_ten(names: &[&str]) -> String {
+    let shown = names.get(..10).unwrap_or(names).join(", ");
+    match names.len().checked_sub(10) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}
