@@ -23,6 +23,7 @@ RUN_BY = {
     "make demo": (".ci/run", "make --no-print-directory demo"),
     "make test": (".ci/run", "make --no-print-directory test"),
     "make wheel": (".ci/run", "make --no-print-directory wheel"),
+    "make bench": ("Makefile", "benches/run.py"),
     "make help": (".ci/run", "make --no-print-directory help"),
     ".ci/run": (".ci/run", "#!/usr/bin/env bash"),
     "cargo test": ("Makefile", "cargo test --locked"),
