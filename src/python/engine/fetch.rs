@@ -13,7 +13,7 @@ use super::face::Face;
 use super::progress::Progress;
 use super::{Engine, errors};
 use crate::api::{ApiError, ListQuery, Listing, Wanted, fetch_details, list_meetings};
-use crate::domain::{Chamber, parse_meeting};
+use crate::domain::{Chamber, Parsed, parse_meeting};
 use crate::python::client::Source;
 use crate::python::convert::from_json;
 use crate::python::watch::Watch;
@@ -22,6 +22,14 @@ use crate::update::{Mode, lookback, select};
 
 /// Meetings of one window of a full run: fetched, applied and committed before the next.
 const WINDOW: usize = 250;
+
+/// A meeting's record as the API gave it, and what the parser made of it.
+struct Fetched {
+    /// Its place in what was asked for.
+    at: usize,
+    value: Value,
+    parsed: Arc<Parsed>,
+}
 
 /// What the choice of meetings needs to know of the database.
 struct Known {
@@ -66,8 +74,10 @@ impl Engine {
         }
         let fetched = fetched?;
         let list = PyList::empty(py);
-        for value in &fetched {
-            list.append(from_json(py, value)?)?;
+        for Fetched { value, parsed, .. } in fetched {
+            let record = from_json(py, &value)?;
+            self.keep_parsed(&record, parsed);
+            list.append(record)?;
         }
         Ok(list)
     }
@@ -78,21 +88,21 @@ impl Engine {
         source: &Source,
         watch: &Watch,
         progress: &Progress,
-    ) -> PyResult<Vec<Value>> {
+    ) -> PyResult<Vec<Fetched>> {
         let next = self.state().windows.pop_front();
         let wanted = match next {
             Some(window) => window,
             None => self.choose(face, source, watch, progress)?,
         };
-        let values = self.details(face.py(), source, watch, progress, wanted)?;
-        let named = values
+        let fetched = self.details(face.py(), source, watch, progress, wanted)?;
+        let named = fetched
             .iter()
-            .flat_map(|value| parse_meeting(value).meeting.committees)
-            .map(|committee| committee.system_code)
+            .flat_map(|one| &one.parsed.meeting.committees)
+            .map(|committee| committee.system_code.clone())
             .collect();
         let codes = self.unknown_codes(face, watch, named)?;
         self.look_up(face.py(), source, watch, codes)?;
-        Ok(values)
+        Ok(fetched)
     }
 
     /// Lists the window and chooses what to ask for; a full run keeps later windows for later calls.
@@ -225,7 +235,7 @@ impl Engine {
         watch: &Watch,
         progress: &Progress,
         wanted: Vec<Wanted>,
-    ) -> PyResult<Vec<Value>> {
+    ) -> PyResult<Vec<Fetched>> {
         let total = wanted.len();
         let order: HashMap<String, usize> = wanted
             .iter()
@@ -238,7 +248,7 @@ impl Engine {
             now.found = 0;
         });
         progress.tell(py)?;
-        let got: Mutex<Vec<(usize, Value)>> = Mutex::default();
+        let got: Mutex<Vec<Fetched>> = Mutex::default();
         let outcome = watch.block_on(py, || async {
             let mut done = 0;
             let mut over_limit = 0;
@@ -252,7 +262,11 @@ impl Engine {
                 match result {
                     Ok(value) => {
                         let at = order.get(&wanted.event_id).copied().unwrap_or(usize::MAX);
-                        got.lock().unwrap_or_else(PoisonError::into_inner).push((at, value));
+                        // Here, where the network is waited for anyway.
+                        let parsed = Arc::new(parse_meeting(&value));
+                        got.lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(Fetched { at, value, parsed });
                     }
                     Err(err) => {
                         over_limit += usize::from(matches!(err, ApiError::RateLimited { .. }));
@@ -270,8 +284,8 @@ impl Engine {
         outcome.map_err(|err| errors::api(py, &err))?;
         let mut got = got.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Answers come in any order; batches are cut in the list's.
-        got.sort_by_key(|(at, _)| *at);
-        Ok(got.into_iter().map(|(_, value)| value).collect())
+        got.sort_by_key(|one| one.at);
+        Ok(got)
     }
 
     fn could_not_fetch(&self, wanted: &Wanted, err: &ApiError) {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -19,7 +20,7 @@ const MAX_DEPTH: usize = 32;
 
 /// Records as they were spelled, and what the parser made of them.
 #[derive(Default)]
-pub struct Records(HashMap<Vec<u8>, Arc<Parsed>>);
+pub struct Records(HashMap<Vec<u8>, Arc<Parsed>, RandomState>);
 
 impl Records {
     pub fn find(&self, spelled: &[u8]) -> Option<Arc<Parsed>> {
@@ -47,6 +48,14 @@ impl super::Engine {
             self.records().keep(spelled, Arc::clone(&parsed));
         }
         Ok(parsed)
+    }
+
+    /// Keeps what was parsed already of a record that is about to go through the seams.
+    pub(super) fn keep_parsed(&self, record: &Bound<'_, PyAny>, parsed: Arc<Parsed>) {
+        let mut spelled = Vec::with_capacity(4096);
+        if spell(record, 0, &mut spelled) {
+            self.records().keep(spelled, parsed);
+        }
     }
 }
 

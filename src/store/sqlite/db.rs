@@ -107,7 +107,7 @@ impl Db<'_> {
             [table],
             |r| r.get(0),
         )?;
-        let shape = Arc::new(Shape { columns });
+        let shape = Arc::new(Shape::new(columns));
         self.memo
             .shapes
             .borrow_mut()
@@ -132,32 +132,37 @@ impl Db<'_> {
             if !list.is_empty() {
                 list.push_str(", ");
             }
-            if shape.has(column) {
-                list.push_str(prefix);
-                list.push_str(&quoted(column));
-            } else {
-                list.push_str("NULL");
+            match shape.quoted(column) {
+                Some(column) => {
+                    list.push_str(prefix);
+                    list.push_str(column);
+                }
+                None => list.push_str("NULL"),
             }
         }
         Ok(list)
     }
 
     /// Inserts the columns that the table has. -> row id.
-    pub(super) fn insert(&self, table: &str, pairs: &[Pair<'_>]) -> StoreResult<i64> {
+    pub(super) fn insert(&self, table: &'static str, pairs: &[Pair<'_>]) -> StoreResult<i64> {
         let shape = self.shape(table)?;
-        let mut names = String::with_capacity(256);
-        let mut marks = String::with_capacity(64);
+        let mut sql = String::with_capacity(512);
+        sql.push_str("INSERT INTO ");
+        sql.push_str(table);
         let mut values: Vec<&dyn ToSql> = Vec::with_capacity(pairs.len());
-        for (name, value) in pairs.iter().filter(|(name, _)| shape.has(name)) {
-            if !values.is_empty() {
-                names.push_str(", ");
-                marks.push_str(", ");
-            }
-            names.push_str(&quoted(name));
-            marks.push('?');
+        for (name, value) in pairs {
+            let Some(name) = shape.quoted(name) else {
+                continue;
+            };
+            sql.push_str(if values.is_empty() { " (" } else { ", " });
+            sql.push_str(name);
             values.push(*value);
         }
-        let sql = format!("INSERT INTO {} ({names}) VALUES ({marks})", quoted(table));
+        sql.push_str(") VALUES (?");
+        for _ in 1..values.len() {
+            sql.push_str(", ?");
+        }
+        sql.push(')');
         self.exec(table, &sql, params_from_iter(values))?;
         Ok(self.conn.last_insert_rowid())
     }
@@ -165,19 +170,22 @@ impl Db<'_> {
     /// Updates the columns that the table has, of one row. -> rows changed.
     pub(super) fn update(
         &self,
-        table: &str,
-        key: &str,
+        table: &'static str,
+        key: &'static str,
         id: i64,
         pairs: &[Pair<'_>],
     ) -> StoreResult<usize> {
         let shape = self.shape(table)?;
-        let mut sql = format!("UPDATE {} SET ", quoted(table));
+        let mut sql = String::with_capacity(512);
+        sql.push_str("UPDATE ");
+        sql.push_str(table);
         let mut values: Vec<&dyn ToSql> = Vec::with_capacity(pairs.len() + 1);
-        for (name, value) in pairs.iter().filter(|(name, _)| shape.has(name)) {
-            if !values.is_empty() {
-                sql.push_str(", ");
-            }
-            sql.push_str(&quoted(name));
+        for (name, value) in pairs {
+            let Some(name) = shape.quoted(name) else {
+                continue;
+            };
+            sql.push_str(if values.is_empty() { " SET " } else { ", " });
+            sql.push_str(name);
             sql.push_str(" = ?");
             values.push(*value);
         }
@@ -185,7 +193,7 @@ impl Db<'_> {
             return Ok(0);
         }
         sql.push_str(" WHERE ");
-        sql.push_str(&quoted(key));
+        sql.push_str(key);
         sql.push_str(" = ?");
         values.push(&id);
         self.exec(table, &sql, params_from_iter(values))

@@ -2,6 +2,7 @@
 
 use super::SqliteStore;
 use super::db::{Db, Pair, integer, text, utc_now};
+use super::witnesses::in_step;
 use crate::store::{
     BatchFigures, BatchHead, BatchKind, DeferKind, Deferred, Held, Ledger, PastRun, RunId,
     StoreError, StoreResult, Transactions, UpdateLog,
@@ -10,7 +11,11 @@ use crate::store::{
 impl Ledger for SqliteStore {
     fn start_run(&mut self, congress: i64, mode: &str, trigger: &str) -> StoreResult<RunId> {
         self.in_some_transaction(|store| {
-            store.reading()?.insert(
+            let db = store.reading()?;
+            // A scan of all witnesses, and normalising each where the file is new to us: not in the
+            // middle of the first batch.
+            in_step(db)?;
+            db.insert(
                 "updater_runs",
                 &[
                     ("started_at", &local_now()),

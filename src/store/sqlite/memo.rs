@@ -4,16 +4,36 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::db::quoted;
+
 /// A table as it stands.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     /// In the table's order; empty where there is no such table.
     pub(super) columns: Vec<String>,
+    /// The same, quoted for SQL: statements are put together for every row.
+    quoted: Vec<String>,
 }
 
 impl Shape {
+    pub(super) fn new(columns: Vec<String>) -> Self {
+        let quoted = columns.iter().map(|column| quoted(column)).collect();
+        Self { columns, quoted }
+    }
+
     pub(super) fn has(&self, column: &str) -> bool {
-        self.columns.iter().any(|c| c.eq_ignore_ascii_case(column))
+        self.quoted(column).is_some()
+    }
+
+    /// A column's name as the table spells it, quoted; `None` where the table lacks it.
+    pub(super) fn quoted(&self, column: &str) -> Option<&str> {
+        let exact = self.columns.iter().position(|c| c == column);
+        let at = exact.or_else(|| {
+            self.columns
+                .iter()
+                .position(|c| c.eq_ignore_ascii_case(column))
+        })?;
+        self.quoted.get(at).map(String::as_str)
     }
 
     pub(super) fn exists(&self) -> bool {

@@ -39,9 +39,10 @@ CREATE TABLE IF NOT EXISTS updater_batches (
 CREATE INDEX IF NOT EXISTS updater_batches_run ON updater_batches(run_id);
 
 -- One row for each row that a batch changed. Images are JSON objects, column -> value, with blobs and
--- odd values tagged, so that they come back exactly.
+-- odd values tagged, so that they come back exactly. No index and no AUTOINCREMENT: each would be one more
+-- page to every row that a batch writes, and a batch's entries are found by their range.
 CREATE TABLE IF NOT EXISTS updater_journal (
-    entry_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    entry_id INTEGER PRIMARY KEY,
     batch_id INTEGER NOT NULL,
     table_name TEXT NOT NULL,
     op TEXT NOT NULL,                    -- I, U, D
@@ -49,8 +50,6 @@ CREATE TABLE IF NOT EXISTS updater_journal (
     before TEXT,
     after TEXT
 );
-CREATE INDEX IF NOT EXISTS updater_journal_hearing ON updater_journal(hearing_id)
-    WHERE hearing_id IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS updater_deferred (
     event_id TEXT PRIMARY KEY,

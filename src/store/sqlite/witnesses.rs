@@ -334,7 +334,7 @@ pub(super) fn appear(
 /// Brings `updater_witness_names` in step with `witnesses`. This connection's own changes are followed
 /// by a trigger; so there is something to do only once, and after another program committed. (Asked by writers: the open
 /// transaction keeps others out.)
-fn in_step(db: Db<'_>) -> StoreResult<()> {
+pub(super) fn in_step(db: Db<'_>) -> StoreResult<()> {
     if db.memo.names_sure.get() {
         return Ok(());
     }
