@@ -117,7 +117,7 @@ def whole_process(source: Path, rounds: int) -> dict[str, list[float]]:
 
 
 def stages(source: Path, rounds: int) -> dict[str, list[float]]:
-    apply, plain, validate, checkpoint, sanity, verify = [], [], [], [], [], []
+    apply, plain, first, validate, checkpoint, sanity, verify = [], [], [], [], [], [], []
     with changed_upstream(source, 0) as sandbox:
         for _ in range(rounds):
             for batched, into in ((True, apply), (False, plain)):
@@ -131,14 +131,20 @@ def stages(source: Path, rounds: int) -> dict[str, list[float]]:
                 sanity.append(timed(updater._run_pre_update_sanity_checks))
                 updater.db.close()
             batch = changes["additions"][:50]
+            # One that has never seen these records.
+            updater = make_updater(sandbox, Path("run.db"))
+            updater._validate_batch(changes["additions"][50:100])
+            first.append(timed(lambda: updater._validate_batch(batch)))  # noqa: B023
             validate.append(min(timed(lambda: updater._validate_batch(batch)) for _ in range(20)))  # noqa: B023
+            updater.db.close()
             checkpoint.append(timed(lambda: make_checkpoint(changes)))  # noqa: B023
     return {
         "apply stage, 500 in batches of 50: ms": apply,
         "apply stage, 500 plainly: ms": plain,
         "sanity checks before a run: ms": sanity,
         "checks after a run: ms": verify,
-        "validation of 50 records: ms": validate,
+        "validation of 50 records never seen: ms": first,
+        "validation of 50 records seen: ms": validate,
         "a checkpoint of 50 updates: ms": checkpoint,
     }
 

@@ -26,7 +26,6 @@ class ProgressGate:
 
     def __init__(self, callback: Callable[[dict[str, Any]], None]) -> None:
         self._callback: Callable[[dict[str, Any]], None] | None = callback
-        self.last: dict[str, Any] = {}
 
     @classmethod
     def around(
@@ -38,7 +37,6 @@ class ProgressGate:
         return cls(callback)
 
     def __call__(self, info: dict[str, Any]) -> None:
-        self.last = dict(info)
         if self._callback is None:
             return
         try:
