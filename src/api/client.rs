@@ -175,6 +175,10 @@ impl Get for Client {
         self.ask(endpoint, params, false).await
     }
 
+    fn refusal(&self) -> Option<ApiError> {
+        self.breaker()?.check().err()
+    }
+
     fn concurrency(&self) -> usize {
         self.inner.settings.max_concurrency
     }
@@ -399,14 +403,7 @@ impl Inner {
 fn outcome(result: &Result<Value, ApiError>) -> Outcome {
     match result {
         Ok(_) | Err(ApiError::NotFound { .. }) => Outcome::Good,
-        Err(
-            ApiError::Transport { .. }
-            | ApiError::Timeout { .. }
-            | ApiError::Status {
-                status: 429 | 502 | 503 | 504,
-                ..
-            },
-        ) => Outcome::Bad,
+        Err(error) if error.is_outage() => Outcome::Bad,
         Err(_) => Outcome::Neutral,
     }
 }

@@ -77,6 +77,19 @@ impl ApiError {
             Self::Key { .. } | Self::CircuitOpen { .. } | Self::Interrupted | Self::Setting(_)
         )
     }
+
+    /// What the circuit breaker counts: the API is not well, whatever was asked.
+    pub fn is_outage(&self) -> bool {
+        matches!(
+            self,
+            Self::Transport { .. }
+                | Self::Timeout { .. }
+                | Self::Status {
+                    status: 429 | 502 | 503 | 504,
+                    ..
+                }
+        )
+    }
 }
 
 /// The one joint to the API: the native client, or a caller's replacement of it.
@@ -96,6 +109,11 @@ pub trait Get {
         params: &[(String, String)],
     ) -> impl Future<Output = Result<Value, ApiError>> {
         self.get(endpoint, params)
+    }
+
+    /// Why a request would not be sent now: the breaker is open.
+    fn refusal(&self) -> Option<ApiError> {
+        None
     }
 
     /// How many requests may be in flight at once.

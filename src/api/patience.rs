@@ -44,6 +44,11 @@ impl<'a, G: Get> Patience<'a, G> {
             } else {
                 self.get.get(endpoint, params).await
             };
+            let answer = match answer {
+                // The very request that opened it is one of those that wait.
+                Err(error) if error.is_outage() => Err(self.get.refusal().unwrap_or(error)),
+                answer => answer,
+            };
             let Err(ApiError::CircuitOpen { wait_seconds, .. }) = answer else {
                 return answer;
             };

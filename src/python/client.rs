@@ -9,8 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::Value;
 
+use super::bridge;
 use super::convert::{from_json, to_json, type_name};
-use super::engine::{describe, ends_the_run};
+use super::engine::describe;
+use super::errors::ends_the_run;
 use super::watch::Watch;
 use super::{errors, logs};
 use crate::api::{self, ApiError, BreakerSettings, ClientSettings, Get, Secret};
@@ -97,7 +99,7 @@ impl Client {
     ) -> PyResult<Bound<'py, PyAny>> {
         let query = params(query)?;
         let client = self.inner.clone();
-        pyo3_async_runtimes::tokio::future_into_py(py, async move {
+        bridge::awaitable(py, async move {
             let answer = client.get_json(&endpoint, &query).await;
             Python::attach(|py| {
                 logs::drain(py)?;
@@ -291,6 +293,13 @@ impl Get for Source {
         match self {
             Self::Native(client) => client.concurrency(),
             Self::Foreign(_) => 1,
+        }
+    }
+
+    fn refusal(&self) -> Option<ApiError> {
+        match self {
+            Self::Native(client) => client.refusal(),
+            Self::Foreign(_) => None,
         }
     }
 

@@ -9,6 +9,7 @@ use pyo3::types::{
 };
 use serde_json::{Map, Number, Value};
 
+use super::errors;
 use crate::store::{SqlParams, SqlValue};
 
 /// Deeper than any record of the API; shallower than what the stack bears.
@@ -67,15 +68,18 @@ fn json_at(value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, String> {
     }
     // Callers pass dates as such; the parser reads their ISO form.
     if (value.is_instance_of::<PyDateTime>() || value.is_instance_of::<PyDate>())
-        && let Ok(text) = value
-            .call_method0("isoformat")
-            .and_then(|t| t.extract::<String>())
+        && let Some(text) = errors::tolerated(
+            value.py(),
+            value
+                .call_method0("isoformat")
+                .and_then(|t| t.extract::<String>()),
+        )
     {
         return Ok(Value::String(text));
     }
     if let Ok(mapping) = value.cast::<PyMapping>() {
         let copy = PyDict::new(value.py());
-        if copy.update(mapping).is_ok() {
+        if errors::tolerated(value.py(), copy.update(mapping)).is_some() {
             return json_at(copy.as_any(), depth + 1);
         }
     }

@@ -1,5 +1,6 @@
 //! The Python module `updaters._native`: thin bindings, one file a class.
 
+mod bridge;
 mod client;
 mod connection;
 mod convert;
@@ -26,7 +27,7 @@ fn drain_logs(py: Python<'_>) -> PyResult<()> {
 /// stop the thread: whoever cancels asks it to wind down.
 #[pyfunction]
 fn in_thread(py: Python<'_>, callable: Py<PyAny>) -> PyResult<Bound<'_, PyAny>> {
-    pyo3_async_runtimes::tokio::future_into_py(py, async move {
+    bridge::awaitable(py, async move {
         let work = tokio::task::spawn_blocking(move || Python::attach(|py| callable.call0(py)));
         work.await
             .map_err(|err| errors::internal(format!("the thread ended: {err}")))?

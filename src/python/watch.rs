@@ -62,7 +62,7 @@ impl Watch {
         if self.raised().is_some() {
             return true;
         }
-        match Python::attach(|py| self.tick(py)) {
+        match Python::attach(|py| errors::postponed().map_or_else(|| self.tick(py), Err)) {
             Ok(()) => false,
             Err(err) => {
                 self.set_raised(err);
@@ -103,6 +103,10 @@ impl Watch {
         });
         let drained = logs::drain(py);
         let value = result.map_err(|err| self.raise(py, &err))?;
+        // The work may have come to its end all the same.
+        if let Some(err) = self.take_raised() {
+            return Err(err);
+        }
         drained.map(|()| value)
     }
 

@@ -9,12 +9,12 @@ use tracing::{error, info, warn};
 
 use super::Engine;
 use super::changes::event_id_of;
-use super::face::{Face, caught, ends_the_run};
+use super::face::{Face, caught};
 use super::records::{as_list, chamber_of, count};
 use super::undo::ids;
 use super::write::payload;
 use crate::batch::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
-use crate::python::errors;
+use crate::python::errors::{self, ends_the_run};
 use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind};
 
 /// The updater's methods as the steps of a batch.

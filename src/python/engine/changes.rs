@@ -10,6 +10,7 @@ use super::Engine;
 use super::face::Face;
 use crate::domain::{Notice, Parsed};
 use crate::python::convert::{from_sql, to_sql};
+use crate::python::errors;
 use crate::python::row::Row;
 use crate::store::{SqlValue, Store, StoreResult, StoredMeeting};
 use crate::update::{diff, newer};
@@ -23,7 +24,11 @@ pub(super) fn event_id_of(record: &Bound<'_, PyAny>) -> Option<String> {
         return (!text.is_empty()).then(|| text.to_owned());
     }
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
-        return value.str().ok().map(|text| text.to_string());
+        // Not by `str()`: that lets a signal's handler run, whose exception would be lost here.
+        let id = value.extract::<i64>().map(|id| id.to_string());
+        return id
+            .or_else(|_| value.extract::<u64>().map(|id| id.to_string()))
+            .ok();
     }
     None
 }
@@ -60,7 +65,8 @@ pub(super) fn columns_of(
             .map(|key| {
                 let key: String = key?.extract()?;
                 let value = record.get_item(&key)?;
-                Ok((key, to_sql(&value).unwrap_or(SqlValue::Null)))
+                let value = errors::tolerated(record.py(), to_sql(&value));
+                Ok((key, value.unwrap_or(SqlValue::Null)))
             })
             .collect();
     }

@@ -106,7 +106,10 @@ impl Engine {
         if codes.is_empty() {
             return Ok(());
         }
-        self.look_up(face.py(), &face.source()?, &watch, codes)
+        let source = self.source(face)?;
+        let done = self.look_up(face.py(), &source, &watch, codes);
+        self.note_requests(face, &source)?;
+        done
     }
 }
 

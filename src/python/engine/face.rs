@@ -10,7 +10,7 @@ use pyo3::types::PyList;
 use crate::domain::Components;
 use crate::python::client::Source;
 use crate::python::database::Database;
-use crate::python::errors;
+use crate::python::errors::{self, ends_the_run};
 use crate::store::Handle;
 
 /// What the lock of another program is waited for, where the database does not say.
@@ -147,11 +147,6 @@ impl<'py> Face<'py> {
     }
 }
 
-/// Exceptions that end the run; anything else ends only its batch or record.
-pub fn ends_the_run(py: Python<'_>, err: &PyErr) -> bool {
-    !err.is_instance_of::<pyo3::exceptions::PyException>(py)
-}
-
 /// Splits what a seam raised: what ends the run, and the text of what ends only the batch.
 pub fn caught<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Result<T, String>> {
     match result {
@@ -164,9 +159,7 @@ pub fn caught<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Result<T, Stri
 /// The exception's name and text, or the bare text for our own exceptions.
 pub fn describe(py: Python<'_>, err: &PyErr) -> String {
     let value = err.value(py);
-    let text = value
-        .str()
-        .map_or_else(|_| String::new(), |text| text.to_string());
+    let text = errors::tolerated(py, value.str()).map_or_else(String::new, |text| text.to_string());
     let ours = py
         .import("updaters.errors")
         .and_then(|m| m.getattr("UpdaterError"))

@@ -55,20 +55,12 @@ impl Engine {
         callback: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let py = face.py();
-        let source = face.source()?;
-        let before = {
-            let mut state = self.state();
-            *state.requests_before.get_or_insert_with(|| {
-                source.begin_run();
-                source.requests()
-            })
-        };
+        let source = self.source(face)?;
         let progress = Arc::new(Progress::new(callback));
         self.set_progress(Some(Arc::clone(&progress)));
         let watch = self.watch(face)?;
         let fetched = self.fetch_window(face, &source, &watch, &progress);
-        let sent = source.requests().saturating_sub(before);
-        face.metrics()?.setattr("api_requests", sent)?;
+        self.note_requests(face, &source)?;
         if let Some(stop) = source.take_stop() {
             return Err(stop);
         }
@@ -80,6 +72,33 @@ impl Engine {
             list.append(record)?;
         }
         Ok(list)
+    }
+
+    /// What this run asks; from its first use on, requests are counted as the run's.
+    pub(super) fn source(&self, face: &Face<'_>) -> PyResult<Source> {
+        let source = face.source()?;
+        self.state().requests_before.get_or_insert_with(|| {
+            source.begin_run();
+            source.requests()
+        });
+        Ok(source)
+    }
+
+    /// `metrics.api_requests`: every request of the run so far.
+    pub(super) fn note_requests(&self, face: &Face<'_>, source: &Source) -> PyResult<()> {
+        let sent = {
+            let mut state = self.state();
+            match source {
+                Source::Native(_) => {
+                    let before = state.requests_before.unwrap_or_default();
+                    state.requests = source.requests().saturating_sub(before);
+                }
+                // One is made for each use, and counts for itself.
+                Source::Foreign(_) => state.requests += source.requests(),
+            }
+            state.requests
+        };
+        face.metrics()?.setattr("api_requests", sent)
     }
 
     fn fetch_window(
@@ -129,7 +148,7 @@ impl Engine {
             Some(Self::window(face, &known)?)
         };
         progress.note(|now| {
-            now.phase = "fetching";
+            now.phase = "fetching".into();
             now.message = "Listing meetings".into();
         });
         progress.tell(py)?;
@@ -243,7 +262,7 @@ impl Engine {
             .map(|(at, w)| (w.event_id.clone(), at))
             .collect();
         progress.note(|now| {
-            now.phase = "fetching";
+            now.phase = "fetching".into();
             now.message = format!("Fetching {total} meetings");
             now.found = 0;
         });

@@ -22,8 +22,8 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-pub use face::{describe, ends_the_run};
-pub use progress::Progress;
+pub use face::describe;
+pub use progress::{Progress, Snapshot};
 
 use super::watch::Watch;
 use super::{errors, logs};
@@ -76,6 +76,9 @@ impl Engine {
 
     /// Between two records: what goes on without waiting must hear of it too.
     fn stop_if_cancelled(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(stop) = errors::postponed() {
+            return Err(stop);
+        }
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(errors::cancelled(py));
         }
@@ -140,18 +143,24 @@ impl Engine {
     }
 
     /// What was committed since belongs to this run, and to the checkpoint that is open.
-    fn adopt_commits(&self, face: &Face<'_>) -> PyResult<()> {
+    fn adopt_commits(&self, face: &Face<'_>) -> PyResult<Vec<BatchId>> {
         let batches = self.committed(face)?;
         if let Some(checkpoint) = self.checkpoint(face.py()) {
-            let py = face.py();
-            let journal = hidden(&checkpoint, "journal_batches", PyList::empty(py).into_any())?;
-            for batch in &batches {
-                journal.call_method1("append", (*batch,))?;
-            }
+            note_batches(&checkpoint, &batches)?;
         }
-        self.state().batches.extend(batches);
-        Ok(())
+        self.state().batches.extend(&batches);
+        Ok(batches)
     }
+}
+
+/// Puts batches of the journal into a checkpoint: it can undo them.
+fn note_batches(checkpoint: &Bound<'_, PyAny>, batches: &[BatchId]) -> PyResult<()> {
+    let none = PyList::empty(checkpoint.py()).into_any();
+    let journal = hidden(checkpoint, "journal_batches", none)?;
+    for batch in batches {
+        journal.call_method1("append", (*batch,))?;
+    }
+    Ok(())
 }
 
 #[pymethods]
@@ -164,6 +173,8 @@ impl Engine {
     /// Forgets the last run.
     fn begin_run(&self, py: Python<'_>) -> PyResult<()> {
         self.hurried.store(false, Ordering::Relaxed);
+        // Of a run that is over.
+        drop(errors::postponed());
         self.state().begin_run();
         self.forget_records();
         self.set_progress(None);
@@ -193,6 +204,28 @@ impl Engine {
                 .unwrap_or_else(|| errors::internal("interrupted")));
         }
         logs::drain(py)
+    }
+
+    /// Where the run stands, as the progress callback has just been told.
+    fn told_progress(
+        &self,
+        phase: String,
+        message: String,
+        checked: usize,
+        found: usize,
+        percent: f64,
+    ) {
+        let slot = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = slot.as_ref() {
+            progress.told(Snapshot {
+                phase,
+                message,
+                checked,
+                total: checked,
+                found,
+                percent,
+            });
+        }
     }
 
     /// The list's first page was in hand.
@@ -354,6 +387,7 @@ impl Engine {
         hearings: &Bound<'_, PyAny>,
         write: bool,
     ) -> PyResult<()> {
+        self.stop_if_cancelled(updater.py())?;
         let events: Vec<String> = hearings
             .try_iter()?
             .filter_map(|item| changes::event_id_of(&item.ok()?))

@@ -12,7 +12,7 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {
-    pub phase: &'static str,
+    pub phase: String,
     pub message: String,
     pub checked: usize,
     pub total: usize,
@@ -39,6 +39,12 @@ impl Progress {
     /// Notes where the run stands; told at the next tick.
     pub fn note(&self, change: impl FnOnce(&mut Snapshot)) {
         change(&mut self.now.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What Python told the callback itself: from here on that is where the run stands.
+    pub fn told(&self, told: Snapshot) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = told.clone();
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), told);
     }
 
     /// Tells at once.

@@ -10,11 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use tracing::error;
 
-use super::Engine;
 use super::changes::event_id_of;
 use super::face::{Face, caught};
 use super::state::Pending;
 use super::write::{owned, payload};
+use super::{Engine, note_batches};
 use crate::batch::{Ended, apply_each, apply_one_pass, validate_parsed};
 use crate::python::connection::Connection;
 use crate::python::errors;
@@ -28,9 +28,12 @@ impl Engine {
         batch: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let py = face.py();
+        let items = as_list(batch)?;
+        // Called alone, nobody has looked these up yet.
+        self.resolve_committees(face, &items)?;
         let mut records = Vec::new();
-        for item in batch.try_iter()? {
-            records.push(self.parsed(&payload(&item?)));
+        for item in &items {
+            records.push(self.parsed(&payload(&item)));
         }
         let resolved: HashSet<String> = self.state().resolved.keys().cloned().collect();
         let components = face.components()?;
@@ -64,6 +67,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = face.py();
         let items = as_list(batch)?;
+        self.resolve_committees(face, &items)?;
         let outer = self.checkpoint(py);
         // Called alone, earlier commits are none of this checkpoint's business.
         if outer.is_some() {
@@ -80,7 +84,11 @@ impl Engine {
         let started = self.pending();
         let applied = self.in_one_transaction(face, head, &items);
         self.state().processed = true;
-        self.adopt_commits(face)?;
+        let adopted = self.adopt_commits(face)?;
+        // An override may have given a checkpoint of its own; the batch's has to undo it all the same.
+        if let Some(outer) = outer.as_ref().filter(|outer| !outer.is(checkpoint)) {
+            note_batches(outer, &adopted)?;
+        }
         self.open_checkpoint(outer.map(Bound::unbind));
         let result = py.import("updaters.values")?.getattr("BatchResult")?;
         match applied? {
@@ -117,7 +125,7 @@ impl Engine {
             })
         });
         match ended {
-            Ok(_) => Ok(Ok(())),
+            Ok(_) => watch.take_raised().map_or(Ok(Ok(())), Err),
             Err(Ended::Stop(stop)) => Err(stop),
             Err(Ended::Failed(why)) => match watch.take_raised() {
                 Some(raised) => Err(raised),
@@ -242,7 +250,12 @@ impl Engine {
             )
         });
         match ended {
-            Ok(_) => {}
+            // What was raised meanwhile ends the run, once what was committed is counted.
+            Ok(_) => {
+                if let Some(raised) = watch.take_raised() {
+                    errors::postpone(py, raised);
+                }
+            }
             Err(Ended::Stop(stop)) => return Err(stop),
             Err(Ended::Failed(why) | Ended::Broken(why)) => {
                 return Err(watch

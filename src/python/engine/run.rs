@@ -11,6 +11,7 @@ use super::Engine;
 use super::face::Face;
 use super::fetch::deferred_dict;
 use super::state::Failed;
+use crate::python::convert::type_name;
 use crate::python::database::{in_transaction, in_transaction_of};
 use crate::store::{self, BatchKind, DeferKind, Deferred, PastRun, Store, StoreResult, UpdateLog};
 use crate::update::{after_run, before_run, compare, minutes_since, remember_size};
@@ -253,7 +254,7 @@ impl Engine {
                 Ok(())
             })
         })?;
-        self.adopt_commits(face)
+        self.adopt_commits(face).map(drop)
     }
 
     /// `_record_update_metrics`: closes the run and writes its `update_logs` row.
@@ -366,6 +367,23 @@ fn update_log(face: &Face<'_>, success: bool) -> PyResult<UpdateLog> {
         errors: errors?,
         success,
         trigger_source: face.trigger_source()?,
-        schedule_id: face.0.getattr("schedule_id")?.extract().unwrap_or(None),
+        schedule_id: schedule_id(face)?,
     })
+}
+
+/// A number, also as text: endpoints inject what came with the request. Anything else is none.
+fn schedule_id(face: &Face<'_>) -> PyResult<Option<i64>> {
+    let given = face.0.getattr("schedule_id")?;
+    if given.is_none() {
+        return Ok(None);
+    }
+    let id = given.extract::<i64>().ok().or_else(|| {
+        let text = given.extract::<String>().ok()?;
+        text.trim().parse().ok()
+    });
+    if id.is_none() {
+        warn!(target: "updaters.daily_updater", "schedule_id is no number ({}): recorded without it",
+            type_name(&given));
+    }
+    Ok(id)
 }

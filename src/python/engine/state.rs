@@ -59,6 +59,8 @@ pub struct State {
     pub broken: Option<String>,
     /// Requests counted before this run (the client outlives runs).
     pub requests_before: Option<u64>,
+    /// Requests of this run so far.
+    pub requests: u64,
 }
 
 impl State {

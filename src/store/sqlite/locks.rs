@@ -90,6 +90,9 @@ mod shim {
             // come through here first), the VFS lives as long as the process, and so does our
             // function; SQLite keeps system calls as pointers of this untyped kind and casts them back.
             unsafe {
+                // Before SQLite starts: its count of memory takes a mutex at every allocation, and a child
+                // forked while another thread holds that one would wait for it for ever.
+                ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
                 if ffi::sqlite3_initialize() != ffi::SQLITE_OK {
                     return false;
                 }

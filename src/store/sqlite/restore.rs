@@ -1,7 +1,8 @@
 //! Putting a backup back: into a fresh file that takes the database's place.
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,34 +41,42 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
     let folder = folder_of(&database);
     let fresh = beside(&database, &format!(".restore-{}", std::process::id()));
     let fails = |error: io::Error| io_error(&database, &error);
-    let outcome = copy_checked(&backup, &fresh)
-        .map_err(|error| not_usable(&backup, error))
-        .and_then(|hearings| {
-            let patience = Patience {
-                limit: Duration::from_secs(5),
-                interrupted: &|| false,
-            };
-            let_go(&database, &patience)?;
-            let replaced = database.exists();
-            // First the left-overs: beside the new file they would be taken for its own.
-            let mut removed = Vec::new();
-            for suffix in ["-wal", "-shm", "-journal"] {
-                let path = beside(&database, suffix);
-                match std::fs::remove_file(&path) {
-                    Ok(()) => removed.push(path),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(fails(error)),
-                }
+    let kept = Kept::of(&database);
+    let outcome = copy_checked(
+        &backup,
+        &fresh,
+        kept.as_ref().and_then(|kept| kept.journal_mode),
+    )
+    .map_err(|error| not_usable(&backup, error))
+    .and_then(|hearings| {
+        let patience = Patience {
+            limit: Duration::from_secs(5),
+            interrupted: &|| false,
+        };
+        let_go(&database, &patience)?;
+        let replaced = database.exists();
+        // First the left-overs: beside the new file they would be taken for its own.
+        let mut removed = Vec::new();
+        for suffix in ["-wal", "-shm", "-journal"] {
+            let path = beside(&database, suffix);
+            match std::fs::remove_file(&path) {
+                Ok(()) => removed.push(path),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(fails(error)),
             }
-            std::fs::rename(&fresh, &database).map_err(fails)?;
-            sync_folder(&folder).map_err(fails)?;
-            Ok(RestoreReport {
-                backup: backup.clone(),
-                hearings,
-                replaced,
-                removed,
-            })
-        });
+        }
+        if let Some(kept) = &kept {
+            kept.apply_to(&fresh).map_err(fails)?;
+        }
+        std::fs::rename(&fresh, &database).map_err(fails)?;
+        sync_folder(&folder).map_err(fails)?;
+        Ok(RestoreReport {
+            backup: backup.clone(),
+            hearings,
+            replaced,
+            removed,
+        })
+    });
     if outcome.is_err() {
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let _ = std::fs::remove_file(beside(&fresh, suffix));
@@ -81,6 +90,39 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         );
     }
     outcome
+}
+
+/// What stays of the database that is replaced: who may use it, and its journal mode.
+struct Kept {
+    facts: Metadata,
+    /// `None`: its header does not say.
+    journal_mode: Option<&'static str>,
+}
+
+impl Kept {
+    fn of(database: &Path) -> Option<Self> {
+        let facts = std::fs::metadata(database).ok()?;
+        let mut header = [0; 20];
+        let read = File::open(database).and_then(|mut file| file.read_exact(&mut header));
+        let journal_mode = match (
+            read.is_ok() && header.starts_with(b"SQLite format 3\0"),
+            header[18],
+        ) {
+            (true, 1) => Some("DELETE"),
+            (true, 2) => Some("WAL"),
+            _ => None,
+        };
+        Some(Self {
+            facts,
+            journal_mode,
+        })
+    }
+
+    fn apply_to(&self, fresh: &Path) -> io::Result<()> {
+        // Root gives the file back to whom it belonged; others may not, and need not.
+        let _ = chown(fresh, Some(self.facts.uid()), Some(self.facts.gid()));
+        std::fs::set_permissions(fresh, self.facts.permissions())
+    }
 }
 
 fn newest(folder: &Path) -> StoreResult<PathBuf> {
@@ -127,12 +169,20 @@ fn refuse_itself(database: &Path, backup: &Path) -> StoreResult<()> {
 }
 
 /// Copies the backup into a fresh file and checks the copy. -> hearings in it.
-fn copy_checked(backup: &Path, fresh: &Path) -> StoreResult<i64> {
+fn copy_checked(
+    backup: &Path,
+    fresh: &Path,
+    journal_mode: Option<&'static str>,
+) -> StoreResult<i64> {
     super::look_at(backup)?;
+    // The content alone: a backup may be kept read-only, the database must not become so.
     let copy = |from: &Path, to: &Path| {
-        std::fs::copy(from, to)
-            .and_then(|_| File::options().read(true).write(true).open(to)?.sync_all())
-            .map_err(|error| io_error(backup, &error))
+        let mut from = File::open(from).map_err(|error| io_error(from, &error))?;
+        let written = File::create(to).and_then(|mut to| {
+            std::io::copy(&mut from, &mut to)?;
+            to.sync_all()
+        });
+        written.map_err(|error| io_error(to, &error))
     };
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let _ = std::fs::remove_file(beside(fresh, suffix));
@@ -158,6 +208,10 @@ fn copy_checked(backup: &Path, fresh: &Path) -> StoreResult<i64> {
     let hearings = conn
         .query_row("SELECT COUNT(*) FROM hearings", [], |row| row.get(0))
         .map_err(fails)?;
+    if let Some(mode) = journal_mode {
+        conn.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
+            .map_err(fails)?;
+    }
     conn.close().map_err(|(_, error)| fails(error))?;
     File::open(fresh)
         .and_then(|file| file.sync_all())
@@ -222,6 +276,37 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["backups", "legacy.db"]);
+    }
+
+    #[test]
+    fn permissions_and_journal_mode_stay_those_of_the_database() {
+        use std::os::unix::fs::PermissionsExt;
+        let Scene {
+            dir: _dir,
+            path,
+            backup,
+        } = scene();
+        let mode_of = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let chmod = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let journal_mode = || {
+            let conn = Connection::open(&path).unwrap();
+            conn.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0))
+                .unwrap()
+        };
+        chmod(&backup, 0o444);
+        chmod(&path, 0o664);
+        restore(&path, Some(&backup)).unwrap();
+        assert_eq!((mode_of(&path), journal_mode()), (0o664, "delete".into()));
+        Connection::open(&path)
+            .unwrap()
+            .pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+            .unwrap();
+        restore(&path, Some(&backup)).unwrap();
+        assert_eq!((mode_of(&path), journal_mode()), (0o664, "wal".into()));
+        assert_eq!(hearings(&path), 3);
+        assert_eq!(mode_of(&backup), 0o444);
     }
 
     #[test]

@@ -114,8 +114,8 @@ pub(super) fn write(
     Ok(moved)
 }
 
-/// Without an organization the name alone tells, among those who appear here already: first one whom
-/// no other entry names exactly or has taken.
+/// Without an organization the name alone tells, among those who appear here already: one whom no
+/// other entry names exactly or has taken, else the first, whoever has taken that one.
 fn namesake<'a>(
     stored: &'a [Appearance],
     named: &[Named],
@@ -134,7 +134,6 @@ fn namesake<'a>(
     };
     same()
         .find(|a| free(a) && !own(a))
-        .or_else(|| same().find(free))
         .or_else(|| same().next())
 }
 
