@@ -1,6 +1,8 @@
 """The async twins: `run_daily_update_async` and `get_async`."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -217,3 +219,30 @@ def test_cancelling_get_async_drops_the_request(updater: DailyUpdater, sandbox: 
     asyncio.run(main())
     sandbox.latency_ms = 0
     assert updater.api_client.get("committee-meeting/119", {"limit": 1})["committeeMeetings"]
+
+
+FORKED = """
+import asyncio, os, signal, sys
+from updaters.daily_updater import DailyUpdater
+
+parent = DailyUpdater()
+asyncio.run(parent.api_client.get_async("committee-meeting/119", {"limit": 1}))
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+signal.alarm(30)
+updater = DailyUpdater(lookback_days=60)
+answer = asyncio.run(updater.api_client.get_async("committee-meeting/119", {"limit": 1}))
+again = asyncio.run(parent.api_client.get_async("committee-meeting/119", {"limit": 1}))
+result = asyncio.run(updater.run_daily_update_async())
+os._exit(0 if result["success"] and answer == again else 1)
+"""
+
+
+def test_a_forked_child_awaits_as_its_parent_did(
+    sandbox: Sandbox, filled_db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_BASE_URL", sandbox.url)
+    monkeypatch.setenv("DATABASE_PATH", str(filled_db))
+    sandbox.change(3)
+    assert subprocess.run([sys.executable, "-c", FORKED], timeout=60, check=False).returncode == 0
+    assert_sound(filled_db)

@@ -1,6 +1,5 @@
 """`updater.api_client`: the Congress.gov API (contract §1, `api_client`)."""
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -51,7 +50,6 @@ class ApiClient:
         self._settings = settings
         self._native: _native.Client | None = None
         self._built_from: dict[str, Any] | None = None
-        self._pid = os.getpid()
 
     def _config(self) -> dict[str, Any]:
         settings = self._settings
@@ -95,11 +93,6 @@ class ApiClient:
         self, endpoint: str, params: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """The same, awaitable. Cancelling the awaiting task drops the request."""
-        if os.getpid() != self._pid:
-            import asyncio
-
-            # The event loop's bridge does not survive a fork; a thread does the same.
-            return await asyncio.to_thread(self.get, endpoint, params)
         answer: dict[str, Any] = await self.native.get_async(endpoint, dict(params or {}))
         return answer
 
