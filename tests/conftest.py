@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from config.settings import Settings, variables
+from helpers_plan import Shell
+from helpers_run import World, meeting
 from updaters import _native
 from updaters.daily_updater import DailyUpdater
 from updaters.sandbox import Sandbox
@@ -232,6 +234,56 @@ def make_updater(clean_env: Path, sandbox: Sandbox) -> Iterator[MakeUpdater]:
 def updater(make_updater: MakeUpdater, filled_db: Path) -> Any:
     """An updater of `filled_db`, with the flag on."""
     return make_updater(filled_db)
+
+
+# --- whole runs --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(clean_env: Path) -> Iterator[World]:
+    """An empty database, and an API without a meeting."""
+    with Sandbox(meetings=0) as sandbox:
+        world = World(clean_env, sandbox).init()
+        yield world
+        world.close()
+
+
+@pytest.fixture
+def filled(world: World) -> World:
+    """Three meetings, stored."""
+    world.put(*(meeting(n) for n in (1, 2, 3)))
+    world.run()
+    world.sandbox.clear_requests()
+    return world
+
+
+@pytest.fixture
+def busy_world(clean_env: Path) -> Iterator[World]:
+    """An empty database, and an API with thirty meetings."""
+    with Sandbox(meetings=30, seed=8, spread_days=5) as sandbox:
+        world = World(clean_env, sandbox).init()
+        yield world
+        world.close()
+
+
+@pytest.fixture
+def changed_world(clean_env: Path) -> Iterator[World]:
+    """A database with three meetings, one of which has changed upstream since."""
+    with Sandbox(meetings=0) as sandbox:
+        world = World(clean_env, sandbox).init()
+        world.put(*(meeting(n) for n in (1, 2, 3)))
+        world.run()
+        world.do("PRAGMA journal_mode = delete")
+        shutil.rmtree(world.folder / "backups")
+        world.alter(2, title="Another title")
+        world.sandbox.clear_requests()
+        yield world
+        world.close()
+
+
+@pytest.fixture
+def shell(filled_db: Path, sandbox: Sandbox) -> Iterator[Shell]:
+    yield Shell(filled_db.parent, sandbox)
 
 
 # --- records -----------------------------------------------------------------------------------

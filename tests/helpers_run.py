@@ -6,8 +6,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -296,3 +297,61 @@ def metrics_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def messages(stderr: str) -> list[str]:
     """The messages of log lines."""
     return [line.split(" - ", 3)[3] for line in stderr.splitlines() if line.count(" - ") >= 3]
+
+
+def update(world: World, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    return command(world.folder, world.sandbox.url, *MODULE, *words, **options)
+
+
+def tool(world: World, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    return command(world.folder, world.sandbox.url, *COMMAND, *words, **options)
+
+
+@contextmanager
+def started(world: World, *words: str, **variables: str) -> "Iterator[subprocess.Popen[str]]":
+    """An update that runs beside the test; it does not outlive it."""
+    process = subprocess.Popen(
+        [sys.executable, *MODULE, *words],
+        cwd=world.folder,
+        env=environment(world.folder, world.sandbox.url, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(condition: Any, what: str) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.01)
+
+
+def fails(world: World, *words: str, says: str | tuple[str, ...], **options: Any) -> str:
+    """An update fails with one clear line and leaves all files as they were."""
+    before = {k: v for k, v in world.files().items() if not k.startswith("logs")}
+    options = {"code": 1, **options}
+    url = options.pop("url", world.sandbox.url)
+    done = command(world.folder, url, *MODULE, *words, **options)
+    told = [line for line in messages(done.stderr) if line.startswith("Daily update failed: ")]
+    if options["code"] == 1:
+        assert len(told) == 1, done.stderr
+        line = told[0]
+        metrics = json.loads(done.stdout)
+        assert metrics["error_count"] >= 1
+    else:
+        line = done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert done.stdout == ""
+    for part in (says,) if isinstance(says, str) else says:
+        assert part in line, line
+    after = {k: v for k, v in world.files().items() if not k.startswith("logs")}
+    assert after == before
+    return line

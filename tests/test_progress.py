@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import MakeUpdater, assert_sound, query, record, snapshot
+from helpers_run import World, meeting
 from updaters.daily_updater import DailyUpdater
 from updaters.sandbox import Sandbox
 
@@ -156,3 +157,36 @@ def test_a_dry_run_tells_and_writes_nothing(
     del updater._identify_changes
     updater._apply_updates_with_batches({"updates": [], "additions": [record("9001")]})
     assert updater.metrics.hearings_added >= 1
+
+
+def test_the_progress_callback_may_write_to_the_database(world: World) -> None:
+    world.put(*(meeting(n) for n in range(6)))
+    world.do("CREATE TABLE told (phase TEXT)")
+    phases: list[str] = []
+
+    def callback(info: dict[str, Any]) -> None:
+        json.dumps(info)
+        phases.append(info["phase"])
+        with closing(sqlite3.connect(world.path, timeout=1)) as db, db:
+            db.execute("INSERT INTO told VALUES (?)", (info["phase"],))
+        info.clear()
+
+    updater = world.updater({"batch_processing_size": 2})
+    assert updater.run_daily_update(progress_callback=callback)["success"]
+    assert set(phases) == {"initializing", "fetching", "checking", "applying", "validating"}
+    assert world.value("SELECT COUNT(*) FROM told") == len(phases)
+
+
+def test_a_callback_that_raises_is_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.put(meeting(1))
+    calls: list[int] = []
+
+    def callback(info: dict[str, Any]) -> None:
+        calls.append(1)
+        raise ValueError("no")
+
+    assert world.updater().run_daily_update(progress_callback=callback)["success"]
+    assert len(calls) == 1
+    assert len([r for r in caplog.records if "progress callback" in r.getMessage()]) == 1
