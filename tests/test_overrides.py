@@ -247,3 +247,21 @@ def test_other_threads_wait_for_the_batch(updater: DailyUpdater, filled_db: Path
     # What the other thread wrote is not undone with the batch.
     assert ("from another thread",) in query(filled_db, "SELECT name FROM policy_areas")
     assert not query(filled_db, "SELECT 1 FROM hearings WHERE event_id IN ('9001', '9002')")
+
+
+def test_what_an_override_tracked_itself_is_tracked_once(
+    make_updater: MakeUpdater, filled_db: Path
+) -> None:
+    class Tracking(DailyUpdater):
+        def _process_batch(
+            self, batch: list[Any], batch_number: int, checkpoint: Checkpoint
+        ) -> BatchResult:
+            for item in batch:
+                checkpoint.track_addition(item["eventId"])
+            return super()._process_batch(batch, batch_number, checkpoint)
+
+    updater = make_updater(filled_db, Tracking)
+    checkpoint = Checkpoint(1)
+    assert updater._process_batch([record("9001"), record("9002")], 1, checkpoint).success
+    assert checkpoint.hearings_to_add == ["9001", "9002"]
+    assert updater._rollback_checkpoint(checkpoint)

@@ -12,7 +12,7 @@ import pytest
 
 import updaters
 from conftest import MakeUpdater, assert_sound, change_of, query, record, snapshot
-from updaters.daily_updater import Checkpoint, DailyUpdater
+from updaters.daily_updater import BatchResult, Checkpoint, DailyUpdater
 from updaters.sandbox import Sandbox
 
 LATER = """
@@ -395,3 +395,20 @@ def test_a_run_is_undone_with_the_dates_that_it_moved(
     assert snapshot(filled_db) == before
     # Nothing of the touched ones was undone that would have to be held back.
     assert sorted(outcome["held"]) == sorted(changed)
+
+
+def test_a_batch_that_an_override_gave_another_checkpoint_is_undone_when_it_fails(
+    make_updater: MakeUpdater, filled_db: Path
+) -> None:
+    class OwnCheckpoint(DailyUpdater):
+        def _process_batch(
+            self, batch: list[Any], batch_number: int, checkpoint: Checkpoint
+        ) -> BatchResult:
+            super()._process_batch(batch, batch_number, Checkpoint(batch_number))
+            return BatchResult(False, error="not good enough")
+
+    updater = make_updater(filled_db, OwnCheckpoint)
+    before = snapshot(filled_db)
+    updater._apply_updates_with_batches({"updates": [], "additions": [record("9001")]})
+    assert updater.metrics.batches_failed == 1
+    assert snapshot(filled_db) == before

@@ -95,3 +95,14 @@ def test_a_second_run_of_the_same_updater_starts_afresh(world: World) -> None:
     assert updater.run_daily_update()["metrics"]["hearings_added"] == 1
     second = updater.run_daily_update()["metrics"]
     assert (second["hearings_added"], second["hearings_checked"]) == (0, 1)
+
+
+@pytest.mark.parametrize(("given", "stored"), [("7", 7), (None, None), ("weekly", None)])
+def test_a_schedule_id_may_come_as_text(
+    world: World, given: str | None, stored: int | None
+) -> None:
+    world.put(meeting(1))
+    updater = world.updater()
+    updater.schedule_id = given  # type: ignore[assignment]
+    assert updater.run_daily_update()["success"]
+    assert world.row("SELECT * FROM update_logs")["schedule_id"] == stored
