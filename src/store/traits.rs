@@ -126,9 +126,6 @@ pub trait Hearings {
 
     /// -> how many links there were.
     fn unlink_committees(&mut self, hearing_id: i64) -> StoreResult<usize>;
-
-    /// The congress that a new hearing gets whose meeting names none.
-    fn set_default_congress(&mut self, congress: i64);
 }
 
 /// Undoing, history, retention.

@@ -169,10 +169,6 @@ impl Hearings for SqliteStore {
             [hearing_id],
         )
     }
-
-    fn set_default_congress(&mut self, congress: i64) {
-        self.memo.default_congress.set(Some(congress));
-    }
 }
 
 /// A whole row with its column names.

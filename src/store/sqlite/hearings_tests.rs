@@ -13,9 +13,9 @@ mod witnesses;
 fn a_bare_event_is_stored_with_defaults() {
     let (_dir, mut store) = store();
     store.begin(BATCH).unwrap();
-    store.set_default_congress(118);
     let bare = crate::domain::Meeting {
         event_id: "7".to_owned(),
+        congress: Some(118),
         ..Default::default()
     };
     let written = store.write_meeting(&bare, None, ALL).unwrap();

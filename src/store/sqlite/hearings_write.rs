@@ -80,7 +80,7 @@ pub(super) fn touch(db: Db<'_>, hearing_id: i64) -> StoreResult<()> {
 
 fn insert(db: Db<'_>, meeting: &Meeting) -> StoreResult<i64> {
     let now = utc_now();
-    let congress = match meeting.congress.or(db.memo.default_congress.get()) {
+    let congress = match meeting.congress {
         Some(congress) => congress,
         None => db
             .one("hearings", "SELECT max(congress) FROM hearings", [], |r| {

@@ -1,4 +1,4 @@
-//! What a connection remembers: the tables' columns, whether the witness names are in step, a default.
+//! What a connection remembers: the tables' columns, whether the witness names are in step.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -51,8 +51,6 @@ pub(super) struct Memo {
     pub(super) names_at: Cell<Option<i64>>,
     /// They were found in step in the open transaction: nobody else commits meanwhile.
     pub(super) names_sure: Cell<bool>,
-    /// The congress of a meeting that names none.
-    pub(super) default_congress: Cell<Option<i64>>,
 }
 
 impl Memo {

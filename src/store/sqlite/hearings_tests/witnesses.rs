@@ -44,6 +44,21 @@ fn an_entry_without_organization_leaves_another_entrys_witness_to_it() {
 }
 
 #[test]
+fn a_name_listed_several_times_does_not_take_over_another_entrys_witness() {
+    let (_dir, mut store) = store();
+    let mut new = meeting("2001");
+    new.witnesses = vec![witness("Jane Roe", Some("Farm Bureau"))];
+    write(&mut store, &new);
+    new.witnesses = vec![
+        witness("Jane Roe", None),
+        witness("Jane Roe", None),
+        witness("Jane Roe", Some("Ports Inc")),
+    ];
+    assert_eq!(write(&mut store, &new).appearances_added.len(), 1);
+    assert!(!write(&mut store, &new).changed, "written twice");
+}
+
+#[test]
 fn a_rename_by_another_program_is_noticed() {
     let (dir, mut store) = store();
     let mut new = meeting("2001");
