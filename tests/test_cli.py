@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -73,9 +76,18 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"    {command}" in shown for command in COMMANDS)
 
 
-@pytest.mark.parametrize("run", [cli.main, update.main])
-def test_version(run: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--version"]) == 0
+@pytest.mark.parametrize(
+    ("run", "arguments"),
+    [
+        (cli.main, ["--version"]),
+        (cli.main, ["update", "--version"]),
+        (update.main, ["--version"]),
+    ],
+)
+def test_version(
+    run: Callable[[list[str]], int], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 0
     assert capsys.readouterr().out.startswith("hearing-updater 0.")
 
 
@@ -104,10 +116,29 @@ def test_bad_usage_is_one_line_and_exit_2(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
+        (["update", "--odd"], "hearing-updater update"),
+        (["history", "1", "2"], "hearing-updater history"),
+        (["--odd", "update"], "hearing-updater"),
+    ],
+)
+def test_an_unknown_argument_names_the_help_to_read(
+    arguments: list[str], named: str, clean_env: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"{named}: unrecognized arguments: ")
+    assert told.endswith(f" (see {named} --help)\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
         (["update", "--wait", "-1"], "--wait"),
         (["update", "--wait", "nan"], "--wait"),
         (["update", "--event", "no/id"], "--event"),
         (["update", "--db", ""], "--db"),
+        (["update", "--components", ""], "--components"),
+        (["update", "--components", ", ,"], "--components"),
         (["rollback", "--batch", "1", "--release", "5"], "--batch"),
         (["sandbox", "--port", "99999"], "--port"),
         (["sandbox", "--db", "x.db", "--seed", "1"], "--db"),
@@ -280,6 +311,52 @@ def test_an_exception_is_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_control_characters_are_told_escaped(
+    clean_env: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["deferred", "--db", "a\nb\x1b[31m.db"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(r"hearing-updater deferred: a\nb\x1b[31m.db is not there: ")
+    assert told.count("\n") == 1
+    assert cli.main(["deferred", "odd\nargument"]) == 2
+    assert r"odd\nargument" in capsys.readouterr().err
+    assert cli.main(["init", "--db", "a\nb.db"]) == 0
+    assert capsys.readouterr().out.startswith(r"Made a\nb.db, ")
+    print_table([{"name": "a\x1b[31mb"}], ("name",))
+    assert r"a\x1b[31mb" in capsys.readouterr().out
+
+
+def test_a_database_of_something_else_is_told_with_what_to_do(
+    clean_env: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect("other.db")) as db, db:
+        db.execute("CREATE TABLE things (name TEXT)")
+    assert cli.main(["deferred", "--db", "other.db"]) == 1
+    told = capsys.readouterr().err
+    assert "no table hearings" in told
+    assert "give --db FILE, or make a new one with hearing-updater init" in told
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_bad_line_of_the_env_file_is_told_once(clean_env: Path, own: bool) -> None:
+    (clean_env / ".env").write_text("what is this\n")
+    if own:
+        (clean_env / "config").mkdir()
+        (clean_env / "config" / "settings.py").write_text(
+            "from pydantic_settings import BaseSettings, SettingsConfigDict\n"
+            "class Settings(BaseSettings):\n"
+            "    model_config = SettingsConfigDict(env_file='.env', extra='ignore')\n"
+            "settings = Settings()\n"
+        )
+    done = subprocess.run(
+        [sys.executable, "-m", "updaters.cli", "deferred"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.count("could not parse") == 1
+
+
 def test_quiet_leaves_warnings_on_stderr(
     fake: type[FakeUpdater], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -332,15 +409,8 @@ def test_rich_is_not_imported_without_a_terminal(clean_env: Path) -> None:
     assert done.stdout == "False\n"
 
 
-def test_at_a_terminal_there_is_a_bar_and_a_table(clean_env: Path) -> None:
-    code = (
-        "import logging\n"
-        "from updaters.cli.progress import Progress, print_summary\n"
-        "with Progress(enabled=True) as progress:\n"
-        "    progress.callback({'phase': 'fetching', 'message': '[page] 2', 'percent': 40})\n"
-        "    progress.console.print('a log line')\n"
-        "print_summary({'hearings_checked': 12, 'duration_seconds': 1.5}, dry_run=False)\n"
-    )
+def at_a_terminal(code: str, columns: int) -> str:
+    """What the code writes to a stderr that is a terminal of so many columns."""
     import pty
 
     master, slave = pty.openpty()
@@ -348,7 +418,7 @@ def test_at_a_terminal_there_is_a_bar_and_a_table(clean_env: Path) -> None:
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=slave,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns)},
     ) as process:
         os.close(slave)
         shown = b""
@@ -363,8 +433,33 @@ def test_at_a_terminal_there_is_a_bar_and_a_table(clean_env: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.read() == b""
     os.close(master)
-    text = shown.decode()
-    assert process.returncode == 0, text
+    assert process.returncode == 0, shown
+    return shown.decode()
+
+
+@pytest.mark.parametrize("columns", [20, 40, 59, 60, 100])
+def test_a_bar_shows_how_far_it_is_on_every_terminal(clean_env: Path, columns: int) -> None:
+    code = (
+        "from updaters.cli.progress import Progress\n"
+        "with Progress(enabled=True) as progress:\n"
+        "    progress.callback({'phase': 'fetching', 'message': 'Page 2 of 12 of all that there "
+        "is to be had', 'percent': 40})\n"
+    )
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", at_a_terminal(code, columns))
+    assert " 40%" in text
+    assert columns < 40 or "Fetching" in text
+
+
+def test_at_a_terminal_there_is_a_bar_and_a_table(clean_env: Path) -> None:
+    code = (
+        "import logging\n"
+        "from updaters.cli.progress import Progress, print_summary\n"
+        "with Progress(enabled=True) as progress:\n"
+        "    progress.callback({'phase': 'fetching', 'message': '[page] 2', 'percent': 40})\n"
+        "    progress.console.print('a log line')\n"
+        "print_summary({'hearings_checked': 12, 'duration_seconds': 1.5}, dry_run=False)\n"
+    )
+    text = at_a_terminal(code, 100)
     assert "[page] 2" in text
     assert "a log line" in text
     assert "Hearings checked" in text and "12" in text

@@ -72,6 +72,25 @@ def test_secrets_are_masked_wherever_they_stand(
         assert "Traceback" in text
 
 
+def test_a_record_is_one_line_whatever_is_in_it(
+    make_settings: MakeSettings, root_logging: logging.Logger
+) -> None:
+    stream = io.StringIO()
+    file = set_up_logging(make_settings(), stream=stream)
+    logger = logging.getLogger("updaters")
+    logger.info("opened %s", "a\nb\r\x1b[31m\u2028\udcff.db")
+    assert stream.getvalue().endswith(r" - opened a\nb\r\x1b[31m\u2028\udcff.db" + "\n")
+    try:
+        raise ValueError("in\x1b[31mside")
+    except ValueError:
+        logger.exception("failed")
+    assert file is not None
+    for text in (stream.getvalue(), file.read_text()):
+        # Below a record, a traceback keeps its lines.
+        assert "- failed\nTraceback (most recent call last):\n" in text
+        assert text.endswith(r"ValueError: in\x1b[31mside" + "\n")
+
+
 def test_a_key_in_a_url_is_masked_whosever_it_is() -> None:
     assert mask("GET /v3?api_key=abcdef&limit=1", []) == "GET /v3?api_key=****&limit=1"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings, SettingsError, get_settings
-from updaters.errors import ConfigurationError
+from updaters._native import Client
+from updaters.errors import ConfigurationError, UpdaterError
 from updaters.settings import load_settings, warn_demo_key
 
 DEFAULTS = {
@@ -123,6 +124,8 @@ def test_an_empty_value_counts_as_unset(
         ("HISTORICAL_Z_THRESHOLD", "nan"),
         ("HISTORICAL_Z_THRESHOLD", "inf"),
         ("READ_TIMEOUT", "0"),
+        ("READ_TIMEOUT", "3601"),
+        ("CIRCUIT_BREAKER_TIMEOUT", "3601"),
         ("RETRY_ATTEMPTS", "-1"),
         ("UPDATE_SCHEDULE_HOUR", "24"),
         ("JOURNAL_RETENTION_DAYS", "0"),
@@ -230,6 +233,67 @@ def test_a_password_in_a_bad_address_is_not_shown(
     with pytest.raises(ConfigurationError, match="API_BASE_URL") as caught:
         load_settings()
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("http://me:sesame@127.0.0.1:9/v3", "no user name or password"),
+        ("http://me:ses/ame@127.0.0.1:9/v3", "a URL"),
+        ("https://sesame@example.org/v3", "no user name or password"),
+        ("https://example.org/v3?api_key=sesame", "CONGRESS_API_KEY"),
+        ("https://example.org/v3#sesame", "no query"),
+        ("https://1.2.3.4.5/v3", "a URL"),
+        ("https://exa<mple.org/v3", "a URL"),
+        ("http://example.org/v3", "in the clear"),
+        ("http://192.168.1.1/v3", "in the clear"),
+    ],
+)
+def test_an_address_that_the_client_would_refuse_is_refused_at_once(
+    clean_env: Path, monkeypatch: pytest.MonkeyPatch, address: str, says: str
+) -> None:
+    monkeypatch.setenv("API_BASE_URL", address)
+    monkeypatch.setenv("CONGRESS_API_KEY", "a-key-of-mine")
+    with pytest.raises(ConfigurationError, match=r"^API_BASE_URL or ") as caught:
+        load_settings()
+    assert says in str(caught.value)
+    assert "ses" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    native = {
+        "base_url": address,
+        "api_key": "a-key-of-mine",
+        "rate_limit": 1,
+        "connect_timeout": 1.0,
+        "read_timeout": 1.0,
+        "request_timeout": 1.0,
+        "retry_attempts": 1,
+        "backoff_factor": 1.0,
+        "breaker_threshold": None,
+        "breaker_timeout": 1.0,
+        "max_concurrency": 1,
+    }
+    with pytest.raises(UpdaterError, match="API_BASE_URL"):
+        Client(native)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost:8/v3", "http://127.1:8", "http://[::1]:8/v3", "https://example.org"],
+)
+def test_an_address_that_a_key_may_go_to_is_taken(clean_env: Path, address: str) -> None:
+    assert Settings(api_base_url=address, api_key="a-key-of-mine").api_base_url == address
+
+
+def test_a_public_key_may_go_anywhere(clean_env: Path) -> None:
+    assert Settings(api_base_url="http://example.org/v3").api_key == "DEMO_KEY"
+
+
+def test_a_line_of_the_file_that_cannot_be_understood_is_told_once(
+    clean_env: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (clean_env / ".env").write_text("BATCH_SIZE=12\nwhat is this\n")
+    assert Settings().batch_size == 12
+    assert len(caplog.records) == 1
 
 
 def test_a_letter_for_a_number_is_told_in_plain_words(

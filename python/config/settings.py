@@ -4,16 +4,17 @@ Names are case-insensitive, surrounding quotes are stripped, an empty value coun
 `Settings()` reads them afresh; `get_settings()` and `settings` share one object.
 """
 
+import ipaddress
 import math
 import os
 import re
+import socket
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal, NoReturn, cast
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -33,7 +34,8 @@ VARIABLES = {
 #: The names of settings whose value is never shown, also in a checkout's own settings.
 SECRET_NAMES = re.compile(r"key|secret|token|password|webhook|postgres|database_url", re.I)
 _DAYS = 36_500
-_SECONDS = 86_400
+#: Of a timeout, as the native client has it.
+_SECONDS = 3_600
 
 
 class SettingsError(ValueError):
@@ -49,7 +51,7 @@ class _Environment(PydanticBaseSettingsSource):
     """Variables by field name, so that a variable's second name in the environment still beats
     its first name in `.env`: pydantic's own sources would let the alias order decide."""
 
-    def __init__(self, settings_cls: type[BaseSettings], given: dict[str, str | None]) -> None:
+    def __init__(self, settings_cls: type[BaseSettings], given: Mapping[str, str | None]) -> None:
         super().__init__(settings_cls)
         # The exact upper-case spelling wins over others of the same name.
         self.given = {name.upper(): value for name, value in sorted(given.items(), reverse=True)}
@@ -78,17 +80,39 @@ def _bare(value: str | None) -> str:
     return text
 
 
-def _read_env_file(path: Any) -> dict[str, str | None]:
-    if path is None or not Path(path).is_file():
-        return {}
-    return dict(dotenv_values(path, encoding="utf-8-sig"))
+def _is_loopback(host: str) -> bool:
+    if host.rstrip(".") == "localhost":
+        return True
+    try:
+        # "127.1" is an address too, to the native client as to most programs.
+        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (OSError, ValueError):
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+def _is_host(host: str) -> bool:
+    """Whether the native client takes it for a host: IPv6, IPv4 or a name."""
+    try:
+        if ":" in host:
+            ipaddress.IPv6Address(host)
+        elif re.search(r"(^|\.)(\d+|0x[0-9a-f]*)\.?$", host):
+            socket.inet_aton(host.rstrip("."))
+    except (OSError, ValueError):
+        return False
+    return not re.search(r"[\x00-\x20\x7f#%/<>?@\\^|]", host)
 
 
 class Settings(BaseSettings):
     """All settings. A bad value raises `SettingsError`, also when assigned later."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", validate_assignment=True, hide_input_in_errors=True
+        env_file=".env",
+        env_file_encoding="utf-8-sig",
+        extra="ignore",
+        validate_assignment=True,
+        hide_input_in_errors=True,
     )
 
     # The API
@@ -158,11 +182,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        env_file = cast(DotEnvSettingsSource, dotenv_settings).env_file
+        # Read once, by pydantic: each reading warns of a line that cannot be understood.
+        in_file = cast(DotEnvSettingsSource, dotenv_settings).env_vars
         return (
             init_settings,
-            _Environment(settings_cls, dict(os.environ)),
-            _Environment(settings_cls, _read_env_file(env_file)),
+            _Environment(settings_cls, os.environ),
+            _Environment(settings_cls, in_file),
         )
 
     @field_validator("api_key", mode="before")
@@ -187,12 +212,27 @@ class Settings(BaseSettings):
             return None
         try:
             parts = urlsplit(value)
-            sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            sound = parts.scheme in ("http", "https") and parts.port != 0
+            sound = sound and bool(parts.hostname) and _is_host(parts.hostname or "")
         except ValueError:  # a port that is no number, brackets that do not match
             sound = False
-        if not sound or re.search(r"\s", value):
+        if not sound or re.search(r"[\s\\\x00-\x1f\x7f]", value):
             raise ValueError("should be a URL that starts with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("api_base_url")
+    @classmethod
+    def _base_address(cls, value: str, info: ValidationInfo) -> str:
+        # As the native client has it, which would tell of it in the middle of a run.
+        parts = urlsplit(value)
+        if "@" in parts.netloc:
+            raise ValueError("should hold no user name or password")
+        if "?" in value or "#" in value:
+            raise ValueError("should hold no query; the key belongs into CONGRESS_API_KEY")
+        key = info.data.get("api_key", DEMO_KEY)
+        if parts.scheme == "http" and key != DEMO_KEY and not _is_loopback(parts.hostname or ""):
+            raise ValueError("the key would go over the network in the clear; use https")
+        return value
 
     @field_validator("database_path", "log_file")
     @classmethod
@@ -242,13 +282,18 @@ def describe(exc: ValidationError) -> str:
     for error in exc.errors(include_url=False, include_context=False):
         field = str(error["loc"][0]) if error["loc"] else "settings"
         names = " or ".join(variables(field))
-        # What stands before an @ in a URL is a password.
-        given = re.sub(r"//[^/@]*@", "//***@", str(error["input"]))
+        given = _without_secrets(str(error["input"]))
         shown = "" if SECRET_NAMES.search(field) else f"={given[:60]!r}"
         message = _WORDS.get(error["type"]) or error["msg"]
         message = message.removeprefix("Value error, ").removeprefix("Input ")
         lines.append(f"{names}{shown}: {message}")
     return "; ".join(lines).replace("\n", " ")
+
+
+def _without_secrets(address: str) -> str:
+    """What stands before an @ in a URL is a password, and what comes after a ? may be a key."""
+    address = re.sub(r"(?s)^(\w+:/*)?.*@", r"\1***@", address)
+    return re.sub(r"(?s)([?#]).*", r"\1***", address)
 
 
 @lru_cache(maxsize=1)

@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from config.settings import Settings
 
-__all__ = ["SecretFilter", "mask", "secrets_of", "set_up_logging"]
+__all__ = ["OnceFilter", "SecretFilter", "mask", "printable", "secrets_of", "set_up_logging"]
 
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 MASK = "****"
 #: Shorter values would turn up in innocent words.
 _SHORTEST = 6
 _OURS = "_updaters_own"
+#: Control characters, line breaks of every kind, and bytes of a file's name that are no text.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` on one line, with escapes such as `\\n` for what a terminal would act upon."""
+
+    def escape(found: re.Match[str]) -> str:
+        return found[0] if found[0] in keep else found[0].encode("unicode_escape").decode()
+
+    return _UNSEEN.sub(escape, text)
 
 
 def secrets_of(settings: Any) -> list[str]:
@@ -60,6 +71,30 @@ class SecretFilter(logging.Filter):
         if record.stack_info:
             record.stack_info = mask(record.stack_info, self.secrets)
         return True
+
+
+class OnceFilter(logging.Filter):
+    """Lets each message pass once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        known = message in self._seen
+        self._seen.add(message)
+        return not known
+
+
+class _LineFormatter(logging.Formatter):
+    """One line a record, and below it only a traceback."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), keep="\n\t")
 
 
 class _ProgressHandler(logging.Handler):
@@ -121,7 +156,7 @@ def set_up_logging(
             trouble = exc.strerror or str(exc)
     for handler in handlers:
         setattr(handler, _OURS, True)
-        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.setFormatter(_LineFormatter(FORMAT))
         handler.addFilter(SecretFilter(secrets_of(settings)))
         root.addHandler(handler)
     if trouble is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from updaters.cli import maintain, sandbox, update
-from updaters.cli.common import PROGRAM, Parser, ShowVersion, current_folder_first, guarded
+from updaters.cli.common import PROGRAM, Parser, ShowVersion, begin, flushed, guarded
 
 __all__ = ["main"]
 
@@ -25,9 +25,9 @@ def build_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    current_folder_first()
+    begin()
     try:
         args = build_parser().parse_args(argv)
     except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else 0
+        return flushed(PROGRAM, exc.code if isinstance(exc.code, int) else 0)
     return guarded(lambda: int(args.run(args)), prog=f"{PROGRAM} {args.command}")

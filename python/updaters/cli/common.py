@@ -1,16 +1,20 @@
 """What the commands share: arguments, signals, one-line errors, tables."""
 
 import argparse
+import contextlib
 import json
+import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import FrameType
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from updaters.errors import ConfigurationError, UpdaterError
+from updaters.logs import OnceFilter, printable
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -18,6 +22,10 @@ if TYPE_CHECKING:
 
 PROGRAM = "hearing-updater"
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+#: So many seconds after a SIGTERM, another one does not break into the winding down.
+UNDISTURBED = 1.0
+#: So many seconds after the one that does, the process ends, whatever it is at.
+AT_LAST = 3.0
 
 
 class Terminated(KeyboardInterrupt):
@@ -32,8 +40,17 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        # A command's own parser tells of what it does not know, else the topmost one does.
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {printable(message)} (see {self.prog} --help)\n")
 
 
 class ShowVersion(argparse.Action):
@@ -43,7 +60,9 @@ class ShowVersion(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help="show the version", **kwargs)
 
     def __call__(self, parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
-        print(f"{PROGRAM} {version()}")
+        # As argparse prints a help; `flushed` tells of what cannot be written.
+        with contextlib.suppress(OSError):
+            say(f"{PROGRAM} {version()}")
         parser.exit()
 
 
@@ -64,9 +83,28 @@ def add_db(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--db", metavar="FILE", help="the database (default: DATABASE_PATH)")
 
 
+def begin() -> None:
+    """What comes before the arguments are read."""
+    open_streams()
+    current_folder_first()
+
+
+def open_streams() -> None:
+    """A stream that is closed from the start (`2>&-`) leads nowhere, but it can be written to."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Takes the free number too, which would go to a file that is opened later.
+            number = os.open(os.devnull, os.O_RDWR)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
 def current_folder_first() -> None:
     """Console scripts lack the current folder on the path, where a checkout's `config/` is."""
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:  # `guarded` tells of it
+        return
     if not any(os.path.abspath(entry or here) == here for entry in sys.path):
         sys.path.insert(0, here)
 
@@ -100,64 +138,157 @@ def open_database(args: argparse.Namespace, *, read_only: bool = False) -> "Data
     database = Database(path, read_only=read_only)
     if "hearings" not in database.table_counts():
         database.close()
-        raise UpdaterError(f"{path}: not a hearings database: it has no table hearings")
+        raise UpdaterError(
+            f"{path}: not a hearings database: it has no table hearings; "
+            f"give --db FILE, or make a new one with {PROGRAM} init --db FILE"
+        )
     return database
 
 
 def guarded(run: Callable[[], int], prog: str = PROGRAM) -> int:
     """Run a command; whatever goes wrong is one line on stderr and an exit code."""
-    previous = _handle_sigterm()
-    try:
-        code = run()
-        sys.stdout.flush()
-        return code
-    except ConfigurationError as exc:
-        return say_error(prog, exc, USAGE)
-    except (UpdaterError, OSError) as exc:
-        if isinstance(exc, BrokenPipeError):
-            return _reader_has_gone()
-        return say_error(prog, exc, FAILED)
-    except KeyboardInterrupt as exc:
-        code = TERMINATED if isinstance(exc, Terminated) else INTERRUPTED
-        return say_error(prog, "interrupted", code)
-    except ImportError as exc:
-        if exc.name == "updaters._native" or "_native" in str(exc):
+    open_streams()
+    with _Sigterm() as sigterm, _each_warning_once():
+        try:
+            _need_a_folder()
+            code = run()
+        except ConfigurationError as exc:
+            code = say_error(prog, exc, USAGE)
+        except BrokenPipeError:
+            # `hearing-updater ... | head`: nobody reads on, which is no failure of ours.
+            _lead_nowhere(sys.stdout)
+            code = 0
+        except (UpdaterError, OSError) as exc:
+            code = say_error(prog, exc, FAILED)
+        except KeyboardInterrupt as exc:
+            sigterm.put_back()
+            code = TERMINATED if isinstance(exc, Terminated) else INTERRUPTED
+            say_error(prog, "interrupted", code)
+        except ImportError as exc:
+            if exc.name != "updaters._native" and "_native" not in str(exc):
+                raise
             text = f"the native part is not built or does not fit this Python ({exc}): run make dev"
-            return say_error(prog, text, FAILED)
-        raise
-    finally:
-        if previous is not None:
-            signal.signal(signal.SIGTERM, previous)
+            code = say_error(prog, text, FAILED)
+    return flushed(prog, code)
+
+
+def _need_a_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UpdaterError("the current folder is gone: change to one that exists") from None
+
+
+def flushed(prog: str, code: int) -> int:
+    """The exit code, once all that was printed is out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _lead_nowhere(sys.stdout)
+    except OSError as exc:
+        # Or Python would try again when it ends, and say so in its own way.
+        _lead_nowhere(sys.stdout)
+        return code or say_error(prog, f"standard output cannot be written: {exc.strerror}", FAILED)
+    return code
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """What is still to be written to the stream is lost, without an error."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def say(text: object) -> None:
+    """One line on stdout, whatever the text has in it."""
+    print(printable(str(text)))
+
+
+def warn(text: object) -> None:
+    """The same on stderr; that nobody reads there changes nothing."""
+    try:
+        print(printable(str(text)), file=sys.stderr, flush=True)
+    except OSError:
+        _lead_nowhere(sys.stderr)
+
+
+def flush_stderr() -> None:
+    """As `warn` has it."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _lead_nowhere(sys.stderr)
 
 
 def say_error(prog: str, error: object, code: int) -> int:
     """One line on stderr, whatever the text of the error has in it."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    print(f"{prog}: {text}", file=sys.stderr)
+    warn(f"{prog}: {str(error).strip() or type(error).__name__}")
     return code
 
 
-def _handle_sigterm() -> Any:
-    if threading.current_thread() is not threading.main_thread():
-        return None
+class _Sigterm:
+    """SIGTERM raises `Terminated`: at first, and again where that did not end the run."""
 
-    def stop(signum: int, frame: FrameType | None) -> None:
-        # Once: a second one must not break into the winding down.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._timer: threading.Timer | None = None
+        self._previous: Any = None
+
+    def __enter__(self) -> "_Sigterm":
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGTERM, self._stop)
+        return self
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+            raise Terminated
+        if now - self._first < UNDISTURBED:
+            # What winds a run down takes no longer, and is not to be broken into.
+            return
+        if self._timer is None:
+            # What catches this one too is not asked again. The database undoes what is open.
+            self._timer = threading.Timer(AT_LAST, os._exit, (TERMINATED,))
+            self._timer.daemon = True
+            self._timer.start()
         raise Terminated
 
-    return signal.signal(signal.SIGTERM, stop)
+    def put_back(self) -> None:
+        """The handler that was there before."""
+        if self._previous is not None:
+            signal.signal(signal.SIGTERM, self._previous)
+            self._previous = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.put_back()
+        if self._timer is not None:
+            self._timer.cancel()
 
 
-def _reader_has_gone() -> int:
-    """`hearing-updater ... | head`: nobody reads on, which is no failure of ours."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+@contextlib.contextmanager
+def _each_warning_once() -> Iterator[None]:
+    """Of a `.env` with a bad line, which is read again by a checkout's own settings."""
+    reader, once = logging.getLogger("dotenv.main"), OnceFilter()
+    reader.addFilter(once)
+    try:
+        yield
+    finally:
+        reader.removeFilter(once)
 
 
 def print_json(value: Any) -> None:
-    """Indented by two, on stdout."""
-    print(json.dumps(value, indent=2, default=str))
+    """Indented by two, on stdout. That nobody reads it does not change how the command went."""
+    try:
+        print(json.dumps(value, indent=2, default=str), flush=True)
+    except BrokenPipeError:
+        _lead_nowhere(sys.stdout)
 
 
 def print_table(
@@ -181,5 +312,5 @@ def _cell(value: Any, widest: int) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = " ".join(str(value).split())
+    text = printable(" ".join(str(value).split()))
     return text if len(text) <= widest else text[: widest - 3] + "..."

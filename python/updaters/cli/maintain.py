@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -79,10 +78,10 @@ def _init(args: argparse.Namespace) -> int:
     path = common.settings_for(args).database_path
     # A file of 0 bytes is what `sqlite3 database.db` leaves behind: it may be filled.
     if os.path.exists(path) and (not os.path.isfile(path) or os.path.getsize(path) > 0):
-        raise UpdaterError(f"{path} exists already: nothing was done")
+        raise UpdaterError(f"{path} exists already: nothing was done; name another with --db FILE")
     init_database(path)
     os.makedirs("logs", exist_ok=True)
-    print(f"Made {path}, an empty database, and logs/. Fill it: {common.PROGRAM} update")
+    common.say(f"Made {path}, an empty database, and logs/. Fill it: {common.PROGRAM} update")
     return 0
 
 
@@ -105,8 +104,8 @@ def _rollback(args: argparse.Namespace) -> int:
 
 def _release(database: Any, event_id: str) -> int:
     if not database.release(event_id):
-        raise UpdaterError(f"event {event_id} is not held: nothing was done")
-    print(f"Event {event_id} is let in again: the next update asks for it")
+        raise UpdaterError(f"event {event_id} is not held: nothing was done (see rollback --list)")
+    common.say(f"Event {event_id} is let in again: the next update asks for it")
     return 0
 
 
@@ -116,24 +115,24 @@ def _undo(database: Any, args: argparse.Namespace) -> int:
     if args.json:
         common.print_json(outcome)
     for line in outcome["warnings"]:
-        print(f"warning: {line}", file=sys.stderr)
+        common.warn(f"warning: {line}")
     if not outcome["undone"]:
-        print(f"{what} was not undone, as rows were changed again since:", file=sys.stderr)
+        common.warn(f"{what} was not undone, as rows were changed again since:")
         for line in outcome["conflicts"]:
-            print(f"  {line}", file=sys.stderr)
-        print("--force undoes the rest and leaves these rows as they are", file=sys.stderr)
+            common.warn(f"  {line}")
+        common.warn("--force undoes the rest and leaves these rows as they are")
         return common.FAILED
     if args.json:
         return 0
     rows = outcome["rows_restored"]
-    print(f"{what} was undone: {rows} row{'' if rows == 1 else 's'} restored")
+    common.say(f"{what} was undone: {rows} row{'' if rows == 1 else 's'} restored")
     for title, lines in (
         ("Left as they are, changed again since:", outcome["conflicts"]),
         ("Kept, as others use them:", outcome["kept"]),
         ("Held until upstream changes them, or --release:", outcome["held"]),
     ):
         if lines:
-            print(title)
+            common.say(title)
             _print_some(lines)
     return 0
 
@@ -141,9 +140,9 @@ def _undo(database: Any, args: argparse.Namespace) -> int:
 def _print_some(lines: list[str]) -> None:
     """The first ten, and how many more there are; `--json` has them all."""
     for line in lines[:SHOWN]:
-        print(f"  {line}")
+        common.say(f"  {line}")
     if len(lines) > SHOWN:
-        print(f"  ... and {len(lines) - SHOWN} more")
+        common.say(f"  ... and {len(lines) - SHOWN} more")
 
 
 def _batches(run: Mapping[str, Any]) -> str:
@@ -187,12 +186,13 @@ def _list_runs(args: argparse.Namespace) -> int:
             shown, ("run", "started_at", "ended_at", "congress", "mode", "success", "batches")
         )
     else:
-        print("No runs yet")
+        common.say("No runs yet")
     if held:
-        print("\nHeld, as they were rolled back on purpose:")
+        print()
+        common.say("Held, as they were rolled back on purpose:")
         common.print_table(held[:SHOWN], ("event_id", "update_date", "held_at", "run"))
         if len(held) > SHOWN:
-            print(f"... and {len(held) - SHOWN} more")
+            common.say(f"... and {len(held) - SHOWN} more")
     return 0
 
 
@@ -201,7 +201,7 @@ def _restore(args: argparse.Namespace) -> int:
 
     path = common.settings_for(args).database_path
     outcome = restore_database(path, args.backup)
-    print(f"Restored {path} from {outcome['backup']}: {outcome['hearings']} hearings")
+    common.say(f"Restored {path} from {outcome['backup']}: {outcome['hearings']} hearings")
     return 0
 
 
@@ -217,12 +217,12 @@ def _history(args: argparse.Namespace) -> int:
     if args.json:
         common.print_json(changes)
     elif changes:
-        print(f"Event {args.event_id}, times in UTC")
+        common.say(f"Event {args.event_id}, times in UTC")
         changes = [{**change, **_from_where_they_differ(change)} for change in changes]
         columns = ("at", "run", "batch", "kind", "table", "action", "row", "field")
         common.print_table(changes, (*columns, "before", "after"), widest=VALUE_WIDTH)
     else:
-        print(f"Nothing has changed in event {args.event_id} as far as the journal goes back")
+        common.say(f"Nothing has changed in event {args.event_id} as far as the journal goes back")
     return 0
 
 
@@ -253,5 +253,5 @@ def _deferred(args: argparse.Namespace) -> int:
         columns = ("event_id", "kind", "tries", "first_seen", "last_tried", "reason")
         common.print_table(waiting, columns, widest=80)
     else:
-        print("Nothing is deferred")
+        common.say("Nothing is deferred")
     return 0

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from updaters.logs import printable
+
+#: Terminals of fewer columns get a bar without words.
+NARROW = 60
 PHASES = {
     "initializing": "Starting",
     "fetching": "Fetching",
@@ -30,17 +34,21 @@ class Progress:
 
     def _prepare(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
 
         console = Console(stderr=True)
         if not console.is_terminal or console.is_dumb_terminal:
             return
+        phase = TextColumn("{task.fields[phase]:<9}")
+        percent = TextColumn("{task.percentage:>3.0f}%")
+        columns: list[ProgressColumn]
+        columns = [phase, BarColumn(), percent, TextColumn("{task.description}")]
+        if console.width < NARROW:
+            # What comes first is what is kept.
+            columns = [percent, phase, BarColumn(bar_width=max(console.width - 25, 1))]
         self._bar = Bar(
-            TextColumn("{task.fields[phase]:<9}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.description}"),
+            *columns,
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -72,7 +80,7 @@ class Progress:
         self._bar.update(
             self._task,
             completed=float(state.get("percent") or 0),
-            description=escape(str(state.get("message") or "")[:60]),
+            description=escape(printable(str(state.get("message") or "")[:60])),
             phase=PHASES.get(str(state.get("phase")), "Working"),
         )
 

@@ -65,22 +65,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="only warnings on stderr")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    parser.add_argument("--version", action=common.ShowVersion)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The module's own command line."""
-    common.current_folder_first()
+    common.begin()
     parser = common.Parser(
         prog=MODULE,
         description="Fetch the meetings that changed upstream, and store them.",
         epilog=f"example:\n  {MODULE} --congress 119 --lookback-days 30 --dry-run",
     )
-    parser.add_argument("--version", action=common.ShowVersion)
     add_arguments(parser)
     try:
         args = parser.parse_args(argv)
     except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else 0
+        return common.flushed("daily_updater", exc.code if isinstance(exc.code, int) else 0)
     return common.guarded(lambda: run(args), prog="daily_updater")
 
 
@@ -115,10 +115,9 @@ def run(args: argparse.Namespace) -> int:
         logger.warning("Daily update stopped: what was committed stays, the rest was undone")
     else:
         logger.error("Daily update failed: %s", result.get("error") or "unknown reason")
-    sys.stderr.flush()
+    common.flush_stderr()
     common.print_json(shortened(metrics))
     if interrupted is not None:
-        sys.stdout.flush()
         raise interrupted
     return 0 if result["success"] else common.FAILED
 
@@ -130,8 +129,12 @@ def _updater(args: argparse.Namespace) -> Any:
 
     congress = args.congress if args.congress is not None else load_settings().target_congress
     components = None
-    if args.components:
-        components = [name for part in args.components for name in part.split(",") if name]
+    if args.components is not None:
+        given = (name.strip() for part in args.components for name in part.split(","))
+        components = [name for name in given if name]
+        if not components:
+            # An empty variable of a script, which is not to turn the default ones off.
+            raise ConfigurationError("--components: no name was given; leave it out, or name some")
     for event in args.event or ():
         if not re.fullmatch(r"[\w.-]{1,64}", event):
             raise ConfigurationError(f"--event {event!r}: should be an event id, such as 117521")
