@@ -86,6 +86,8 @@ def test_a_read_only_file(world: World) -> None:
     world.path.chmod(0o444)
     line = fails(world, says="database.db", before=AS_ANYBODY)
     assert "read-only" in line or "ermission" in line
+    # Found out before anything was fetched for it.
+    assert world.sandbox.request_count == 0
 
 
 @needs_setpriv

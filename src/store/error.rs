@@ -11,7 +11,9 @@ pub enum StoreError {
     Missing { path: PathBuf },
     #[error("{path}: empty: run hearing-updater init")]
     Empty { path: PathBuf },
-    #[error("{path}: not a SQLite database")]
+    #[error(
+        "{path}: not a SQLite database; check DATABASE_PATH, or put a backup back with 'hearing-updater restore --db {path}'"
+    )]
     NotADatabase { path: PathBuf },
     #[error(
         "{path}: the database is damaged ({detail}); put a backup back with 'hearing-updater restore --db {path}'"
@@ -29,7 +31,9 @@ pub enum StoreError {
     Io { path: PathBuf, detail: String },
     #[error("{path}: the disk is full; nothing of what was being written was kept")]
     DiskFull { path: PathBuf },
-    #[error("{path}: locked by another program or thread; waited {waited_seconds:.0} s")]
+    #[error(
+        "{path}: locked by another program or thread; waited {waited_seconds:.0} s: end that program, or try again later"
+    )]
     Busy { path: PathBuf, waited_seconds: f64 },
     #[error("another update of {path} is running: process {holder} (since {since})")]
     Running {

@@ -200,6 +200,8 @@ pub trait Ledger {
 /// What the checks need. Reads only.
 pub trait Health {
     fn path(&self) -> &Path;
+    /// `ReadOnly` where a handle that may write has a file that cannot be written.
+    fn expect_writable(&self) -> StoreResult<()>;
     /// Tables of the original schema that are missing.
     fn missing_tables(&mut self) -> StoreResult<Vec<String>>;
     /// name -> rows, for every table that is there (ours aside).

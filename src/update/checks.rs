@@ -21,7 +21,7 @@ pub struct CheckReport {
     pub warnings: Vec<String>,
 }
 
-/// The sanity checks before a run: tables present, hearings not lost, integrity; a foreign key that was
+/// The sanity checks before a run: tables present, the file writable, hearings not lost, integrity; a foreign key that was
 /// broken before is a warning, as is a run that ended a short while ago. -> what is found, and the state
 /// that `after_run` compares with.
 pub fn before_run(
@@ -31,9 +31,16 @@ pub fn before_run(
     let mut report = CheckReport::default();
     let missing = store.missing_tables()?;
     if !missing.is_empty() {
-        report
-            .issues
-            .push(format!("missing table(s): {}", missing.join(", ")));
+        report.issues.push(format!(
+            "missing table(s): {}; check DATABASE_PATH, or make a new database with \
+                 'hearing-updater init'",
+            missing.join(", ")
+        ));
+        return Ok((report, Soundness::default()));
+    }
+    // Before anything is fetched for it.
+    if let Err(error) = store.expect_writable() {
+        report.issues.push(error.to_string());
         return Ok((report, Soundness::default()));
     }
     let found = store.soundness()?;

@@ -87,6 +87,20 @@ impl Health for SqliteStore {
         &self.path
     }
 
+    fn expect_writable(&self) -> StoreResult<()> {
+        let fixed = self
+            .conn
+            .is_readonly("main")
+            .map_err(|error| classify(error, &self.path, "asking whether it can be written"))?;
+        if fixed && self.access == Access::ReadWrite {
+            return Err(StoreError::ReadOnly {
+                path: self.path.clone(),
+                detail: "the file is read-only".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     fn missing_tables(&mut self) -> StoreResult<Vec<String>> {
         migrate::missing_core(&self.conn).map_err(|error| self.failed(error))
     }
