@@ -1,6 +1,7 @@
 //! Committees that the database lacks: looked up at the API, several at a time.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures::StreamExt;
 use pyo3::prelude::*;
@@ -10,6 +11,7 @@ use tracing::{info, warn};
 use super::Engine;
 use super::face::Face;
 use crate::api::{Get, fetch_committee_with_parents};
+use crate::domain::Parsed;
 use crate::python::client::Source;
 use crate::python::watch::Watch;
 
@@ -24,17 +26,30 @@ impl Engine {
         if named.is_empty() || !face.components()?.committees {
             return Ok(Vec::new());
         }
+        let stored = Self::stored_codes(face, watch)?;
+        Ok(self.unknown_among(&stored, named))
+    }
+
+    /// Codes of the committees in the database.
+    pub(super) fn stored_codes(face: &Face<'_>, watch: &Watch) -> PyResult<HashSet<String>> {
         let handle = face.handle()?;
-        let stored = watch.store(face.py(), |patience| {
+        watch.store(face.py(), |patience| {
             handle.with(patience, |s| s.committee_codes())
-        })?;
+        })
+    }
+
+    fn unknown_among(&self, stored: &HashSet<String>, named: HashSet<String>) -> Vec<String> {
         let state = self.state();
         let mut unknown: Vec<String> = named
             .into_iter()
-            .filter(|code| !stored.contains(code) && !state.looked_up.contains(code))
+            .filter(|code| {
+                !stored.contains(code)
+                    && !state.looked_up.contains(code)
+                    && !state.resolved.contains_key(code)
+            })
             .collect();
         unknown.sort();
-        Ok(unknown)
+        unknown
     }
 
     /// Resolves committees at the API. One that is not to be had is left to validation to name.
@@ -89,28 +104,48 @@ impl Engine {
         face: &Face<'_>,
         items: &Bound<'_, PyList>,
     ) -> PyResult<()> {
-        let watch = self.watch(face)?;
-        let mut named = HashSet::new();
-        for item in items {
-            if let Ok(parsed) = self.parsed(&super::write::payload(&item)) {
-                named.extend(
-                    parsed
-                        .meeting
-                        .committees
-                        .iter()
-                        .map(|c| c.system_code.clone()),
-                );
-            }
+        if !face.components()?.committees {
+            return Ok(());
         }
-        let codes = self.unknown_codes(face, &watch, named)?;
+        let records: Vec<_> = items
+            .iter()
+            .map(|item| self.parsed(&super::write::payload(&item)))
+            .collect();
+        let named = named_in(&records);
+        if named.is_empty() {
+            return Ok(());
+        }
+        let stored = Self::stored_codes(face, &self.watch(face)?)?;
+        self.resolve_named(face, &stored, named)
+    }
+
+    /// The same, of codes.
+    pub(super) fn resolve_named(
+        &self,
+        face: &Face<'_>,
+        stored: &HashSet<String>,
+        named: HashSet<String>,
+    ) -> PyResult<()> {
+        let codes = self.unknown_among(stored, named);
         if codes.is_empty() {
             return Ok(());
         }
+        let watch = self.watch(face)?;
         let source = self.source(face)?;
         let done = self.look_up(face.py(), &source, &watch, codes);
         self.note_requests(face, &source)?;
         done
     }
+}
+
+/// Codes of the committees that records name.
+pub(super) fn named_in(records: &[Result<Arc<Parsed>, String>]) -> HashSet<String> {
+    records
+        .iter()
+        .flatten()
+        .flat_map(|parsed| &parsed.meeting.committees)
+        .map(|committee| committee.system_code.clone())
+        .collect()
 }
 
 fn first_ten(names: &[&str]) -> String {

@@ -2,15 +2,15 @@
 //! seam.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::domain::Parsed;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use tracing::error;
 
 use super::changes::event_id_of;
+use super::committees::named_in;
 use super::face::{Face, caught};
 use super::state::Pending;
 use super::write::{owned, payload};
@@ -28,20 +28,16 @@ impl Engine {
         batch: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let py = face.py();
-        let items = as_list(batch)?;
-        // Called alone, nobody has looked these up yet.
-        self.resolve_committees(face, &items)?;
         let mut records = Vec::new();
-        for item in &items {
-            records.push(self.parsed(&payload(&item)));
+        for item in batch.try_iter()? {
+            records.push(self.parsed(&payload(&item?)));
         }
-        let resolved: HashSet<String> = self.state().resolved.keys().cloned().collect();
-        let components = face.components()?;
-        let issues = if components.committees && names_committees(&records) {
-            let handle = face.handle()?;
-            let stored = self.watch(face)?.store(py, |patience| {
-                handle.with(patience, |store| store.committee_codes())
-            })?;
+        let named = named_in(&records);
+        let issues = if face.components()?.committees && !named.is_empty() {
+            let stored = Self::stored_codes(face, &self.watch(face)?)?;
+            // Called alone, nobody has looked these up yet.
+            self.resolve_named(face, &stored, named)?;
+            let resolved: HashSet<String> = self.state().resolved.keys().cloned().collect();
             validate_parsed(&records, &|code| {
                 stored.contains(code) || resolved.contains(code)
             })
@@ -290,13 +286,6 @@ pub(super) fn as_list<'py>(batch: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyL
     }
     let items: Vec<_> = batch.try_iter()?.collect::<PyResult<_>>()?;
     PyList::new(batch.py(), items)
-}
-
-fn names_committees(records: &[Result<Arc<Parsed>, String>]) -> bool {
-    records
-        .iter()
-        .flatten()
-        .any(|parsed| !parsed.meeting.committees.is_empty())
 }
 
 pub(super) fn chamber_of(record: &Bound<'_, PyAny>) -> Option<String> {
