@@ -7,7 +7,7 @@ method that a test or a subclass can replace, and the native core does the work 
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from updaters import _native
@@ -16,7 +16,7 @@ from updaters.database import Connection, Database
 from updaters.errors import ConfigurationError, RunCancelled, UpdaterError
 from updaters.notifier import get_notifier
 from updaters.run import ProgressGate, Run
-from updaters.settings import load_settings
+from updaters.settings import complete_settings, load_settings
 from updaters.values import BatchResult, Checkpoint, UpdateMetrics
 
 __all__ = ["BatchResult", "Checkpoint", "DailyUpdater", "UpdateMetrics", "main"]
@@ -47,15 +47,12 @@ class DailyUpdater:
         update_mode: str = "incremental",
         components: list[str] | None = None,
     ) -> None:
-        self.congress = _in_range("congress", congress, 1, 200)
-        self.lookback_days = _in_range("lookback_days", lookback_days, 0, LONGEST_LOOKBACK)
-        if update_mode not in MODES:
-            raise ConfigurationError(
-                f"unknown update mode '{update_mode}': choose from {', '.join(MODES)}"
-            )
+        self.congress = congress
+        self.lookback_days = lookback_days
         self.update_mode = update_mode
-        self.enabled_components = _components(components)
-        self.settings: Any = load_settings()
+        self.enabled_components = list(DEFAULT_COMPONENTS) if components is None else components
+        self._check_arguments()
+        self._settings: Any = load_settings()
         self.db: Any = Database(lambda: self.settings.database_path)
         self.api_client: Any = ApiClient(lambda: self.settings)
         self.metrics = UpdateMetrics()
@@ -72,6 +69,30 @@ class DailyUpdater:
         self.metrics_failed = False
         self._engine = _native.Engine()
         self._run: Run | None = None
+
+    @property
+    def settings(self) -> Any:
+        """The settings; an object put in their place whole is completed where it lacks some."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, given: Any) -> None:
+        self._settings = complete_settings(given)
+
+    @settings.deleter
+    def settings(self) -> None:
+        # `mock.patch.object` deletes what it put there before it puts the old one back.
+        del self._settings
+
+    def _check_arguments(self) -> None:
+        """At construction, and again when a run begins: callers set them in between."""
+        _in_range("congress", self.congress, 1, 200)
+        _in_range("lookback_days", self.lookback_days, 0, LONGEST_LOOKBACK)
+        if self.update_mode not in MODES:
+            raise ConfigurationError(
+                f"unknown update mode '{self.update_mode}': choose from {', '.join(MODES)}"
+            )
+        self.enabled_components = _components(self.enabled_components)
 
     # --- the run -------------------------------------------------------------------------------
 
@@ -265,17 +286,17 @@ class DailyUpdater:
         )
 
 
-def _in_range(name: str, value: Any, low: int, high: int) -> int:
+def _in_range(name: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigurationError(f"{name} must be a whole number, got {value!r}")
     if not low <= value <= high:
         raise ConfigurationError(f"{name} must be from {low} to {high}, got {value}")
-    return value
 
 
-def _components(names: list[str] | None) -> list[str]:
-    if names is None:
-        return list(DEFAULT_COMPONENTS)
+def _components(names: Any) -> list[str]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ConfigurationError(f"components must be a list of names, got {names!r}")
+    names = list(names)
     for name in names:
         if name not in COMPONENTS:
             raise ConfigurationError(

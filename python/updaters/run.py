@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from updaters import _native
 from updaters.database import Database
 from updaters.errors import CircuitBreakerOpenError, RateLimitError, UpdaterError
-from updaters.settings import warn_demo_key
+from updaters.settings import check_settings, warn_demo_key
 from updaters.values import UpdateMetrics
 
 if TYPE_CHECKING:
@@ -81,8 +81,10 @@ class Run:
         return self
 
     def begin(self) -> None:
-        """Take the lock; nothing is read or written before."""
+        """Check what the run goes by, then take the lock; nothing is read or written before."""
         updater = self._updater
+        updater._check_arguments()
+        check_settings(updater.settings)
         self._tell("initializing", "Starting the update", 0.0)
         warn_demo_key(updater.settings, logger)
         logger.info(
