@@ -10,7 +10,7 @@ from unittest.mock import MagicMock, patch
 import pytest
 
 from config.settings import Settings
-from conftest import MakeUpdater
+from conftest import MakeUpdater, query
 from test_settings import in_checkout
 from updaters.daily_updater import DailyUpdater
 from updaters.errors import ConfigurationError
@@ -226,3 +226,37 @@ def test_a_checkouts_settings_can_be_copied_and_pickled(clean_env: Path, key: st
     printed = in_checkout(clean_env, code, key=key).split("\n")
     assert printed[:3] == ["my-key 25 4"] * 3
     assert "my-key" in printed[3:]
+
+
+def test_the_database_follows_its_path(
+    make_updater: MakeUpdater, filled_db: Path, legacy_db: Path, sandbox: Sandbox
+) -> None:
+    updater = make_updater(filled_db)
+    assert updater.db.get_table_counts()["hearings"] == 150
+    with updater.db.transaction() as conn:
+        updater.settings.database_path = str(legacy_db)
+        # Not in the middle of a transaction.
+        conn.execute("INSERT INTO policy_areas (name) VALUES ('one')")
+        updater.db.execute("INSERT INTO policy_areas (name) VALUES ('two')")
+    assert updater.db.get_table_counts()["hearings"] == 3
+    assert updater.db.db_path == str(legacy_db)
+    added = "SELECT COUNT(*) FROM policy_areas WHERE name IN ('one', 'two')"
+    assert (query(filled_db, added), query(legacy_db, added)) == ([(2,)], [(0,)])
+
+
+def test_a_path_set_during_a_run_is_for_the_next_one(
+    make_updater: MakeUpdater, filled_db: Path, legacy_db: Path, sandbox: Sandbox
+) -> None:
+    updater = make_updater(filled_db)
+    sandbox.change(3)
+    before = legacy_db.read_bytes()
+
+    def callback(info: dict[str, Any]) -> None:
+        if info["phase"] == "applying":
+            updater.settings.database_path = str(legacy_db)
+
+    result = updater.run_daily_update(progress_callback=callback)
+    assert result["metrics"]["hearings_updated"] == 3
+    assert query(filled_db, "SELECT COUNT(*) FROM update_logs") == [(2,)]
+    assert legacy_db.read_bytes() == before
+    assert updater.db.get_table_counts()["hearings"] == 3

@@ -63,6 +63,8 @@ class Run:
         self._failure: str | None = None
         #: The updater's own database, while a dry run uses another.
         self._database: Database | None = None
+        #: The database that keeps to its file while this run writes it.
+        self._settled: Database | None = None
         self._announced = False
         self._found = 0
         self.progress = ProgressGate.around(callback)
@@ -105,6 +107,10 @@ class Run:
         updater.db.native.open()
         lock.__enter__()
         self._lock = lock
+        if isinstance(updater.db, Database):
+            # A path that is set meanwhile is for the next run.
+            self._settled = updater.db
+            self._settled.settled = True
 
     def _read_only(self) -> None:
         """A dry run's database cannot be written, whatever an override tries."""
@@ -239,6 +245,8 @@ class Run:
             if self._database is not None:
                 updater.db.close()
                 updater.db = self._database
+            if self._settled is not None:
+                self._settled.settled = False
             if self._lock is not None:
                 self._lock.__exit__(None, None, None)
             _native.drain_logs()
