@@ -5,17 +5,18 @@ tests use `DailyUpdater`. The order of a run stands in `run_daily_update`; each 
 method that a test or a subclass can replace, and the native core does the work behind each.
 """
 
-import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from updaters import _native
 from updaters.api_client import ApiClient
 from updaters.database import Connection, Database
-from updaters.errors import ConfigurationError, RunCancelled, UpdaterError
+from updaters.errors import ConfigurationError, UpdaterError
+from updaters.event_loop import LoopCall
 from updaters.notifier import get_notifier
-from updaters.run import ProgressGate, Run
+from updaters.run import ProgressGate, Run, one_at_a_time
 from updaters.settings import complete_settings, load_settings
 from updaters.values import BatchResult, Checkpoint, UpdateMetrics
 
@@ -69,6 +70,7 @@ class DailyUpdater:
         self.metrics_failed = False
         self._engine = _native.Engine()
         self._run: Run | None = None
+        self._running = threading.Lock()
 
     @property
     def settings(self) -> Any:
@@ -96,6 +98,7 @@ class DailyUpdater:
 
     # --- the run -------------------------------------------------------------------------------
 
+    @one_at_a_time
     def run_daily_update(
         self, dry_run: bool = False, progress_callback: ProgressCallback | None = None
     ) -> dict[str, Any]:
@@ -103,7 +106,8 @@ class DailyUpdater:
 
         Returns `{'success': True, 'dry_run', 'metrics'}`, or `{'success': False, 'error',
         'metrics'}` with `'circuit_breaker_open': True` where that was the cause. A failed update
-        is no exception; KeyboardInterrupt is, after the run was wound down and recorded.
+        is no exception; KeyboardInterrupt is, after the run was wound down and recorded. A call
+        while this updater runs already is refused.
         """
         with Run(self, dry_run, progress_callback) as run:
             run.begin()
@@ -131,35 +135,16 @@ class DailyUpdater:
         return run.result
 
     async def run_daily_update_async(
-        self, dry_run: bool = False, progress_callback: ProgressCallback | None = None
+        self,
+        dry_run: bool = False,
+        progress_callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> dict[str, Any]:
-        """The same, awaitable: it runs in a thread, the callback is called in the event loop.
+        """The same, awaitable: it runs in a thread, which waits while the loop runs the callback.
 
-        Cancelling the awaiting task winds the run down first: the batch under way is undone, what
-        was committed stays, and the run is recorded as failed.
+        An `async def` callback is awaited. Cancelling the awaiting task winds the run down first:
+        the batch under way is undone, what was committed stays, and the run is recorded as failed.
         """
-        # Imported here: a run from cron has no use for it.
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        callback = progress_callback
-        if progress_callback is not None:
-
-            def callback(info: dict[str, Any]) -> None:
-                loop.call_soon_threadsafe(progress_callback, info)
-
-        run = asyncio.ensure_future(
-            _native.in_thread(lambda: self.run_daily_update(dry_run, callback))
-        )
-        try:
-            return await asyncio.shield(run)
-        except asyncio.CancelledError:
-            self._engine.cancel()
-            with contextlib.suppress(RunCancelled):
-                await run
-            # It may have come to its end just before: the next run is not meant.
-            self._engine.cancel(False)
-            raise
+        return await LoopCall(self, progress_callback).run(dry_run)
 
     # --- the seams: fetch and compare ----------------------------------------------------------
 
