@@ -57,7 +57,7 @@ class DailyUpdater:
         self.db: Any = Database(lambda: self.settings.database_path)
         self.api_client: Any = ApiClient(lambda: self.settings)
         self.metrics = UpdateMetrics()
-        self.notifier: Any = get_notifier(self.settings)
+        self.notifier: Any = get_notifier(lambda: self.settings)
         self.backup_path: str | None = None
         self.trigger_source = "manual"
         self.schedule_id: int | None = None

@@ -343,9 +343,8 @@ class Run:
         updater, metrics = self._updater, self._updater.metrics
         notifier = updater.notifier
         if isinstance(error, CircuitBreakerOpenError):
-            notifier.notify_circuit_breaker_open(
-                updater.api_client.get_circuit_breaker_stats() or {}
-            )
+            stats = updater.api_client.get_circuit_breaker_stats() or {}
+            notifier.notify_circuit_breaker_open(stats.get("name", "congress_api"), stats)
         elif isinstance(error, RateLimitError):
             notifier.notify_rate_limit_exhausted(*updater.api_client.check_rate_limit())
         elif failure is not None:
