@@ -1,9 +1,13 @@
 """A second call while an updater runs, from wherever: refused at once, nothing else touched."""
 
 import asyncio
+import copy
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from conftest import query
 from updaters.daily_updater import DailyUpdater, UpdateMetrics
@@ -112,3 +116,9 @@ def test_two_updaters_do_not_stand_in_each_others_way(
 
     results.append(updater.run_daily_update(progress_callback=callback))
     assert [one["success"] for one in results] == [True, True]
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_updater_cannot_be_copied(clean_env: Path, how: Any) -> None:
+    with pytest.raises(TypeError, match="make another one with the same arguments"):
+        how(DailyUpdater())

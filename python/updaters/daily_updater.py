@@ -8,7 +8,7 @@ method that a test or a subclass can replace, and the native core does the work 
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 from updaters import _native
 from updaters.api_client import ApiClient
@@ -263,6 +263,13 @@ class DailyUpdater:
         """Called after each batch, outside any transaction."""
         if self._run is not None:
             self._run.batch_done()
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        # What `copy` and `pickle` both ask for.
+        raise TypeError(
+            "a DailyUpdater cannot be copied or pickled, as it holds a database and its run: "
+            "make another one with the same arguments, and set its settings"
+        )
 
     def __repr__(self) -> str:
         return (
