@@ -2,17 +2,21 @@
 
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from config.settings import Settings
 from updaters import notifier as module
+from updaters.daily_updater import DailyUpdater
 from updaters.notifier import Notifier, get_notifier
+from updaters.sandbox import Sandbox
 
 MakeSettings = Callable[..., Settings]
 
@@ -198,3 +202,42 @@ def test_a_checkouts_own_notifier_is_preferred(
     )
     monkeypatch.syspath_prepend(clean_env)
     assert get_notifier(settings).send("T", "m") == "theirs"
+    assert get_notifier(lambda: settings).send("T", "m") == "theirs"
+    del sys.modules["notifications"]
+
+
+def test_an_updaters_notifier_goes_by_its_settings_of_now(
+    make_settings: MakeSettings, receiver: Receiver
+) -> None:
+    updater = DailyUpdater()
+    assert updater.notifier.send("T", "m") is False
+    updater.settings.notification_enabled = True
+    updater.settings.notification_type = "webhook"
+    updater.settings.notification_webhook_url = receiver.url
+    assert updater.notifier.send("One", "m") is True
+    updater.settings = SimpleNamespace()
+    assert updater.notifier.send("T", "m") is False
+    updater.settings = make_settings(
+        notification_enabled=True,
+        notification_type="webhook",
+        notification_webhook_url=receiver.url,
+    )
+    # The run that fails, as there is no database, is told by them.
+    assert updater.run_daily_update()["success"] is False
+    assert [body["title"] for _, body in receiver.received] == ["One", "Daily update failed"]
+
+
+def test_an_open_circuit_is_told_by_its_name(updater: DailyUpdater, sandbox: Sandbox) -> None:
+    told: list[tuple[Any, ...]] = []
+    updater.notifier = SimpleNamespace(
+        notify_circuit_breaker_open=lambda *given: told.append(given)
+    )
+    updater.settings.retry_attempts = 0
+    updater.settings.circuit_breaker_threshold = 1
+    updater.settings.circuit_breaker_timeout = 0.2
+    sandbox.stop()
+    assert updater.run_daily_update()["circuit_breaker_open"]
+    stats = updater.api_client.get_circuit_breaker_stats()
+    [(name, given)] = told
+    assert name == stats["name"]
+    assert (given["name"], given["state"]) == (name, "open")

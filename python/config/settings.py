@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any, Literal, NoReturn, cast
 from urllib.parse import urlsplit
 
@@ -190,6 +191,14 @@ class Settings(BaseSettings):
             _Environment(settings_cls, in_file),
         )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain_value(cls, value: Any) -> Any:
+        # pydantic makes a number of whatever can be made one, a mock say.
+        if value is None or isinstance(value, str | int | float | PurePath):
+            return value
+        raise ValueError(f"should be text, a number, or true or false, not {type(value).__name__}")
+
     @field_validator("api_key", mode="before")
     @classmethod
     def _some_key(cls, value: Any) -> Any:
@@ -233,6 +242,11 @@ class Settings(BaseSettings):
         if parts.scheme == "http" and key != DEMO_KEY and not _is_loopback(parts.hostname or ""):
             raise ValueError("the key would go over the network in the clear; use https")
         return value
+
+    @field_validator("database_path", "log_file", mode="before")
+    @classmethod
+    def _path_as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, PurePath) else value
 
     @field_validator("database_path", "log_file")
     @classmethod
@@ -281,12 +295,9 @@ def describe(exc: ValidationError) -> str:
     lines = []
     for error in exc.errors(include_url=False, include_context=False):
         field = str(error["loc"][0]) if error["loc"] else "settings"
-        names = " or ".join(variables(field))
-        given = _without_secrets(str(error["input"]))
-        shown = "" if SECRET_NAMES.search(field) else f"={given[:60]!r}"
         message = _WORDS.get(error["type"]) or error["msg"]
         message = message.removeprefix("Value error, ").removeprefix("Input ")
-        lines.append(f"{names}{shown}: {message}")
+        lines.append(f"{_shown(field, error['input'])}: {message}")
     return "; ".join(lines).replace("\n", " ")
 
 
@@ -294,6 +305,46 @@ def _without_secrets(address: str) -> str:
     """What stands before an @ in a URL is a password, and what comes after a ? may be a key."""
     address = re.sub(r"(?s)^(\w+:/*)?.*@", r"\1***@", address)
     return re.sub(r"(?s)([?#]).*", r"\1***", address)
+
+
+def _shown(field: str, value: Any) -> str:
+    """The variables that set `field`, and what it was given where that is no secret."""
+    names = " or ".join(variables(field))
+    if SECRET_NAMES.search(field):
+        return names
+    return f"{names}={_without_secrets(str(value))[:60]!r}"
+
+
+#: So many mistakes are told in one line.
+_TOLD = 3
+_KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def check(settings: Any) -> None:
+    """Hold every setting, as it is read from any object, to the rules of `Settings`.
+
+    Raises `SettingsError`: one line that names the variables. A value that would have to be
+    converted first is refused as well: it is used as it stands.
+    """
+    scratch = Settings.model_construct()
+    wrong = []
+    for field in Settings.model_fields:
+        given = getattr(settings, field)
+        try:
+            setattr(scratch, field, given)
+        except SettingsError as exc:
+            wrong.append(str(exc))
+            continue
+        kind = type(getattr(scratch, field))
+        # An `int` will do where a `float` is wanted.
+        if not isinstance(given, (kind, int) if kind is float else kind):
+            wanted = _KINDS.get(kind, "text")
+            wrong.append(
+                f"{_shown(field, given)}: should be {wanted}, not of type {type(given).__name__}"
+            )
+    if wrong:
+        more = f"; and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
+        raise SettingsError("; ".join(wrong[:_TOLD]) + more)
 
 
 @lru_cache(maxsize=1)

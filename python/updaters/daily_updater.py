@@ -5,18 +5,19 @@ tests use `DailyUpdater`. The order of a run stands in `run_daily_update`; each 
 method that a test or a subclass can replace, and the native core does the work behind each.
 """
 
-import contextlib
 import logging
-from collections.abc import Callable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, SupportsIndex
 
 from updaters import _native
 from updaters.api_client import ApiClient
 from updaters.database import Connection, Database
-from updaters.errors import ConfigurationError, RunCancelled, UpdaterError
+from updaters.errors import ConfigurationError, UpdaterError
+from updaters.event_loop import LoopCall
 from updaters.notifier import get_notifier
-from updaters.run import ProgressGate, Run
-from updaters.settings import load_settings
+from updaters.run import ProgressGate, Run, one_at_a_time
+from updaters.settings import complete_settings, load_settings
 from updaters.values import BatchResult, Checkpoint, UpdateMetrics
 
 __all__ = ["BatchResult", "Checkpoint", "DailyUpdater", "UpdateMetrics", "main"]
@@ -47,19 +48,16 @@ class DailyUpdater:
         update_mode: str = "incremental",
         components: list[str] | None = None,
     ) -> None:
-        self.congress = _in_range("congress", congress, 1, 200)
-        self.lookback_days = _in_range("lookback_days", lookback_days, 0, LONGEST_LOOKBACK)
-        if update_mode not in MODES:
-            raise ConfigurationError(
-                f"unknown update mode '{update_mode}': choose from {', '.join(MODES)}"
-            )
+        self.congress = congress
+        self.lookback_days = lookback_days
         self.update_mode = update_mode
-        self.enabled_components = _components(components)
-        self.settings: Any = load_settings()
+        self.enabled_components = list(DEFAULT_COMPONENTS) if components is None else components
+        self._check_arguments()
+        self._settings: Any = load_settings()
         self.db: Any = Database(lambda: self.settings.database_path)
         self.api_client: Any = ApiClient(lambda: self.settings)
         self.metrics = UpdateMetrics()
-        self.notifier: Any = get_notifier(self.settings)
+        self.notifier: Any = get_notifier(lambda: self.settings)
         self.backup_path: str | None = None
         self.trigger_source = "manual"
         self.schedule_id: int | None = None
@@ -72,9 +70,35 @@ class DailyUpdater:
         self.metrics_failed = False
         self._engine = _native.Engine()
         self._run: Run | None = None
+        self._running = threading.Lock()
+
+    @property
+    def settings(self) -> Any:
+        """The settings; an object put in their place whole is completed where it lacks some."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, given: Any) -> None:
+        self._settings = complete_settings(given)
+
+    @settings.deleter
+    def settings(self) -> None:
+        # `mock.patch.object` deletes what it put there before it puts the old one back.
+        del self._settings
+
+    def _check_arguments(self) -> None:
+        """At construction, and again when a run begins: callers set them in between."""
+        _in_range("congress", self.congress, 1, 200)
+        _in_range("lookback_days", self.lookback_days, 0, LONGEST_LOOKBACK)
+        if self.update_mode not in MODES:
+            raise ConfigurationError(
+                f"unknown update mode '{self.update_mode}': choose from {', '.join(MODES)}"
+            )
+        self.enabled_components = _components(self.enabled_components)
 
     # --- the run -------------------------------------------------------------------------------
 
+    @one_at_a_time
     def run_daily_update(
         self, dry_run: bool = False, progress_callback: ProgressCallback | None = None
     ) -> dict[str, Any]:
@@ -82,7 +106,8 @@ class DailyUpdater:
 
         Returns `{'success': True, 'dry_run', 'metrics'}`, or `{'success': False, 'error',
         'metrics'}` with `'circuit_breaker_open': True` where that was the cause. A failed update
-        is no exception; KeyboardInterrupt is, after the run was wound down and recorded.
+        is no exception; KeyboardInterrupt is, after the run was wound down and recorded. A call
+        while this updater runs already is refused.
         """
         with Run(self, dry_run, progress_callback) as run:
             run.begin()
@@ -110,35 +135,16 @@ class DailyUpdater:
         return run.result
 
     async def run_daily_update_async(
-        self, dry_run: bool = False, progress_callback: ProgressCallback | None = None
+        self,
+        dry_run: bool = False,
+        progress_callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> dict[str, Any]:
-        """The same, awaitable: it runs in a thread, the callback is called in the event loop.
+        """The same, awaitable: it runs in a thread, which waits while the loop runs the callback.
 
-        Cancelling the awaiting task winds the run down first: the batch under way is undone, what
-        was committed stays, and the run is recorded as failed.
+        An `async def` callback is awaited. Cancelling the awaiting task winds the run down first:
+        the batch under way is undone, what was committed stays, and the run is recorded as failed.
         """
-        # Imported here: a run from cron has no use for it.
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        callback = progress_callback
-        if progress_callback is not None:
-
-            def callback(info: dict[str, Any]) -> None:
-                loop.call_soon_threadsafe(progress_callback, info)
-
-        run = asyncio.ensure_future(
-            _native.in_thread(lambda: self.run_daily_update(dry_run, callback))
-        )
-        try:
-            return await asyncio.shield(run)
-        except asyncio.CancelledError:
-            self._engine.cancel()
-            with contextlib.suppress(RunCancelled):
-                await run
-            # It may have come to its end just before: the next run is not meant.
-            self._engine.cancel(False)
-            raise
+        return await LoopCall(self, progress_callback).run(dry_run)
 
     # --- the seams: fetch and compare ----------------------------------------------------------
 
@@ -258,6 +264,13 @@ class DailyUpdater:
         if self._run is not None:
             self._run.batch_done()
 
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        # What `copy` and `pickle` both ask for.
+        raise TypeError(
+            "a DailyUpdater cannot be copied or pickled, as it holds a database and its run: "
+            "make another one with the same arguments, and set its settings"
+        )
+
     def __repr__(self) -> str:
         return (
             f"<DailyUpdater congress={self.congress} lookback_days={self.lookback_days} "
@@ -265,17 +278,17 @@ class DailyUpdater:
         )
 
 
-def _in_range(name: str, value: Any, low: int, high: int) -> int:
+def _in_range(name: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigurationError(f"{name} must be a whole number, got {value!r}")
     if not low <= value <= high:
         raise ConfigurationError(f"{name} must be from {low} to {high}, got {value}")
-    return value
 
 
-def _components(names: list[str] | None) -> list[str]:
-    if names is None:
-        return list(DEFAULT_COMPONENTS)
+def _components(names: Any) -> list[str]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ConfigurationError(f"components must be a list of names, got {names!r}")
+    names = list(names)
     for name in names:
         if name not in COMPONENTS:
             raise ConfigurationError(

@@ -1,6 +1,7 @@
 """`updater.db`: the database as scripts, tests and overrides use it (contract §1, `db`)."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -20,7 +21,8 @@ _savepoints = count(1)
 class Database:
     """One hearings database. Opened at the first use; a file that is not there is never created.
 
-    `path` may be a function: it is asked at the first use, so that a setting can still change.
+    `path` may be a function: it is asked at each use, and a new answer outside a transaction means
+    that file from then on, so that a setting can still change.
     Inside a batch, everything here joins the batch's transaction on the same thread; other threads
     wait. Failures are raised as `updaters.errors.DatabaseError` (a `sqlite3.DatabaseError`).
     """
@@ -36,15 +38,26 @@ class Database:
         self._read_only = read_only
         self._wait_seconds = wait_seconds
         self._native: _native.Database | None = None
+        self._opened_as = ""
+        #: While this is true a new path waits: a run keeps to the file that it locked.
+        self.settled = False
+        #: The threads that are inside `transaction()`; they need this file until they are done.
+        self._inside: set[int] = set()
 
     @property
     def native(self) -> _native.Database:
-        """The native half, made at the first use."""
-        if self._native is None:
-            path = self._path() if callable(self._path) else self._path
+        """The native half, made at the first use and anew where the path changed."""
+        if self._native is not None and (
+            self.settled or self._inside or self._native.in_transaction
+        ):
+            return self._native
+        path = os.fspath(self._path() if callable(self._path) else self._path)
+        if self._native is None or path != self._opened_as:
+            self.close()
             self._native = _native.Database(
-                os.fspath(path), read_only=self._read_only, wait_seconds=self._wait_seconds
+                path, read_only=self._read_only, wait_seconds=self._wait_seconds
             )
+            self._opened_as = path
         return self._native
 
     @property
@@ -79,12 +92,16 @@ class Database:
             conn.execute(f"RELEASE {name}")
             return
         conn = native.begin()
+        self._inside.add(threading.get_ident())
         try:
-            yield conn
-        except BaseException:
-            native.rollback()
-            raise
-        native.commit()
+            try:
+                yield conn
+            except BaseException:
+                native.rollback()
+                raise
+            native.commit()
+        finally:
+            self._inside.discard(threading.get_ident())
 
     def execute(self, sql: str, params: Params = ()) -> Cursor:
         """Run one statement; a write outside a transaction commits on its own."""

@@ -30,10 +30,18 @@ _LEVELS = {
 
 
 class Notifier:
-    """Sends by `NOTIFICATION_TYPE`; does nothing while `NOTIFICATION_ENABLED` is false."""
+    """Sends by `NOTIFICATION_TYPE`; does nothing while `NOTIFICATION_ENABLED` is false.
+
+    `settings` may be a function: it is asked at each use, so that settings can change.
+    """
 
     def __init__(self, settings: Any) -> None:
-        self.settings = settings
+        self._settings = settings
+
+    @property
+    def settings(self) -> Any:
+        """The settings as they are now."""
+        return self._settings() if callable(self._settings) else self._settings
 
     def send(
         self,
@@ -157,13 +165,16 @@ class Notifier:
 
 
 def get_notifier(settings: Any) -> Any:
-    """The checkout's own notifier (`notifications.get_notifier`) where it has one, else ours."""
+    """The checkout's own notifier (`notifications.get_notifier`) where it has one, else ours.
+
+    `settings` may be a function, as for `Notifier`; theirs is given what it answers now.
+    """
     for name in ("notifications", "notifications.notifier"):
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 make = getattr(importlib.import_module(name), "get_notifier", None)
                 if callable(make):
-                    theirs = _made(make, settings)
+                    theirs = _made(make, settings() if callable(settings) else settings)
                     if callable(getattr(theirs, "send", None)):
                         return theirs
         except ModuleNotFoundError as exc:

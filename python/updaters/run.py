@@ -1,15 +1,18 @@
 """One run of a `DailyUpdater`: what stands between its steps, and how it ends."""
 
+import functools
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from updaters import _native
 from updaters.database import Database
 from updaters.errors import CircuitBreakerOpenError, RateLimitError, UpdaterError
-from updaters.settings import warn_demo_key
+from updaters.event_loop import LoopCall
+from updaters.settings import check_settings, warn_demo_key
 from updaters.values import UpdateMetrics
 
 if TYPE_CHECKING:
@@ -17,8 +20,38 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("updaters.daily_updater")
 
+Given = ParamSpec("Given")
+
 #: From this share of failed records on, the notifier hears of it.
 HIGH_ERROR_RATE = 0.1
+
+
+def one_at_a_time(
+    run: "Callable[Concatenate[DailyUpdater, Given], dict[str, Any]]",
+) -> "Callable[Concatenate[DailyUpdater, Given], dict[str, Any]]":
+    """Refuse a call while the same updater's last one is under way, from whatever thread."""
+
+    @functools.wraps(run)
+    def alone(
+        updater: "DailyUpdater", /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> dict[str, Any]:
+        if not updater._running.acquire(blocking=False):
+            return _refused("this updater is already running an update")
+        try:
+            return run(updater, *args, **kwargs)
+        finally:
+            updater._running.release()
+
+    return alone
+
+
+def _refused(why: str) -> dict[str, Any]:
+    """The result of a run that never began."""
+    logger.error("No update was started: %s", why)
+    metrics = UpdateMetrics()
+    metrics.errors.append(why)
+    metrics.end_time = datetime.now()
+    return {"success": False, "error": why, "metrics": metrics.to_dict()}
 
 
 class ProgressGate:
@@ -63,6 +96,11 @@ class Run:
         self._failure: str | None = None
         #: The updater's own database, while a dry run uses another.
         self._database: Database | None = None
+        #: The database that keeps to its file while this run writes it.
+        self._settled: Database | None = None
+        #: Held while it is decided whether the run can still be cancelled.
+        self._guard = threading.Lock()
+        self._ending = False
         self._announced = False
         self._found = 0
         self.progress = ProgressGate.around(callback)
@@ -78,11 +116,14 @@ class Run:
         updater.backup_path = None
         updater._run = self
         self._engine.begin_run()
+        LoopCall.attach(self, updater)
         return self
 
     def begin(self) -> None:
-        """Take the lock; nothing is read or written before."""
+        """Check what the run goes by, then take the lock; nothing is read or written before."""
         updater = self._updater
+        updater._check_arguments()
+        check_settings(updater.settings)
         self._tell("initializing", "Starting the update", 0.0)
         warn_demo_key(updater.settings, logger)
         logger.info(
@@ -103,6 +144,10 @@ class Run:
         updater.db.native.open()
         lock.__enter__()
         self._lock = lock
+        if isinstance(updater.db, Database):
+            # A path that is set meanwhile is for the next run.
+            self._settled = updater.db
+            self._settled.settled = True
 
     def _read_only(self) -> None:
         """A dry run's database cannot be written, whatever an override tries."""
@@ -110,6 +155,12 @@ class Run:
         if isinstance(db, Database):
             self._database = db
             self._updater.db = Database(db.db_path, read_only=True)
+
+    def cancel(self) -> None:
+        """Have the run wind down, unless it does already. For any thread."""
+        with self._guard:
+            if not self._ending:
+                self._engine.cancel()
 
     def sanity_error(self) -> str:
         """Why the sanity checks ended the run."""
@@ -237,6 +288,8 @@ class Run:
             if self._database is not None:
                 updater.db.close()
                 updater.db = self._database
+            if self._settled is not None:
+                self._settled.settled = False
             if self._lock is not None:
                 self._lock.__exit__(None, None, None)
             _native.drain_logs()
@@ -245,7 +298,9 @@ class Run:
     def _end(self, error: BaseException | None) -> None:
         updater, metrics = self._updater, self._updater.metrics
         # The winding down itself is not to be cancelled.
-        self._engine.cancel(False)
+        with self._guard:
+            self._ending = True
+            self._engine.cancel(False)
         if error is not None and not isinstance(error, Exception):
             self._engine.hurry()
         failure = self._failure
@@ -288,9 +343,8 @@ class Run:
         updater, metrics = self._updater, self._updater.metrics
         notifier = updater.notifier
         if isinstance(error, CircuitBreakerOpenError):
-            notifier.notify_circuit_breaker_open(
-                updater.api_client.get_circuit_breaker_stats() or {}
-            )
+            stats = updater.api_client.get_circuit_breaker_stats() or {}
+            notifier.notify_circuit_breaker_open(stats.get("name", "congress_api"), stats)
         elif isinstance(error, RateLimitError):
             notifier.notify_rate_limit_exhausted(*updater.api_client.check_rate_limit())
         elif failure is not None:

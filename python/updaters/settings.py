@@ -2,11 +2,13 @@
 completed by ours where it lacks something."""
 
 import contextlib
+import copy
+import enum
 import importlib
 import importlib.util
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -16,11 +18,20 @@ from updaters.errors import ConfigurationError
 if TYPE_CHECKING:
     from config.settings import Settings
 
-__all__ = ["load_settings", "warn_demo_key"]
+__all__ = ["check_settings", "complete_settings", "load_settings", "warn_demo_key"]
 
 _OWN_NAME = "updaters._own_settings"
 #: Tells our `config/settings.py` from a checkout's.
 _MARK = "class SettingsError(ValueError):"
+
+
+class _Missing(enum.Enum):
+    """Tells what is not there from None, also after a copy."""
+
+    MISSING = enum.auto()
+
+
+_MISSING = _Missing.MISSING
 
 
 def load_settings() -> "Settings":
@@ -31,15 +42,41 @@ def load_settings() -> "Settings":
     """
     own = own_module()
     with _errors_in_one_line(own):
-        ours: Settings = own.Settings()
+        settings: Settings = own.Settings()
         module = _their_module(own)
-        if module is None:
-            settings = ours
-        else:
-            theirs = _their_settings(module, own, ours)
-            settings = cast("Settings", ComplementedSettings(theirs, ours, own))
-    _refuse_server(settings)
+        if module is not None:
+            theirs = _their_settings(module, own, settings)
+            settings = cast("Settings", CompletedSettings(theirs, settings, none_is_unset=True))
+    check_settings(settings)
     return settings
+
+
+def complete_settings(given: Any) -> "Settings":
+    """What a caller puts in the settings' place, completed as `load_settings` completes.
+
+    Ours, and what is completed already, is kept as it is. Bad values are for `check_settings`.
+    """
+    own = own_module()
+    if isinstance(given, own.Settings | CompletedSettings):
+        return cast("Settings", given)
+    if given is None or isinstance(given, Mapping):
+        raise ConfigurationError(
+            "settings must be an object with an attribute for each setting, "
+            f"not {'None' if given is None else 'a ' + type(given).__name__}"
+        )
+    # A checkout's own class says None for what is not set; anywhere else None is a value.
+    theirs = getattr(sys.modules.get("config.settings"), "Settings", None)
+    unset = isinstance(theirs, type) and isinstance(given, theirs)
+    with _errors_in_one_line(own):
+        return cast("Settings", CompletedSettings(given, own.Settings(), none_is_unset=unset))
+
+
+def check_settings(settings: Any) -> None:
+    """Raise `ConfigurationError`, in one line, where a setting of ours will not do."""
+    own = own_module()
+    with _errors_in_one_line(own, "the settings"):
+        own.check(settings)
+    _refuse_server(settings)
 
 
 def warn_demo_key(settings: "Settings", logger: logging.Logger) -> None:
@@ -51,40 +88,65 @@ def warn_demo_key(settings: "Settings", logger: logging.Logger) -> None:
         )
 
 
-class ComplementedSettings:
-    """A checkout's settings object, completed by ours; assignments reach both."""
+class CompletedSettings:
+    """Somebody else's settings object, completed by ours.
 
-    def __init__(self, theirs: Any, ours: "Settings", own: ModuleType) -> None:
-        object.__setattr__(self, "_parts", (theirs, ours, own))
-        set_by_them = getattr(theirs, "model_fields_set", None)
-        for name in type(ours).model_fields:
-            value = _plain(getattr(theirs, name, None))
-            if value is None or value == "":
-                continue
+    What it has is read from it when asked for, and assignments reach it. Values go by our rules;
+    one that breaks them is handed out as it stands, for `check_settings` to name.
+    """
+
+    def __init__(self, theirs: Any, ours: "Settings", *, none_is_unset: bool) -> None:
+        #: Field -> their value that ours stands for, because it was taken over or does not count.
+        settled: dict[str, Any] = {}
+        object.__setattr__(self, "_parts", (theirs, ours, settled))
+        fields = type(ours).model_fields
+        set_by_them = getattr(theirs, "model_fields_set", fields)
+        if not isinstance(set_by_them, Set):
+            set_by_them = fields
+        for name in fields:
+            value = _plain(getattr(theirs, name, _MISSING))
+            empty = value is None or value == ""
+            unset = value is _MISSING or (empty and (none_is_unset or name == "api_key"))
             # A variable that only ours knows beats a mere default of theirs.
-            if name in ours.model_fields_set and name not in (set_by_them or (name,)):
-                continue
-            setattr(ours, name, value)
+            if unset or (name in ours.model_fields_set and name not in set_by_them):
+                settled[name] = value
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        # Copying and pickling ask before there are any parts.
+        if name.startswith("__") or "_parts" not in self.__dict__:
             raise AttributeError(name)
-        theirs, ours, _ = self.__dict__["_parts"]
-        if name in type(ours).model_fields:
-            return getattr(ours, name)
-        return getattr(theirs, name)
+        theirs, ours, settled = self.__dict__["_parts"]
+        if name not in type(ours).model_fields:
+            return getattr(theirs, name)
+        value = _plain(getattr(theirs, name, _MISSING))
+        if value is not _MISSING and not _same(value, settled.get(name, _MISSING)):
+            try:
+                setattr(ours, name, value)
+            except own_module().SettingsError:
+                return value
+            settled[name] = value
+        return getattr(ours, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        theirs, ours, own = self.__dict__["_parts"]
+        theirs, ours, settled = self.__dict__["_parts"]
         if name not in type(ours).model_fields:
             setattr(theirs, name, value)
             return
-        with _errors_in_one_line(own):
+        with _errors_in_one_line(own_module(), name):
             setattr(ours, name, value)
-        if hasattr(theirs, name):
-            # Frozen, or a property: what counts here is ours.
-            with contextlib.suppress(Exception):
-                setattr(theirs, name, value)
+        # Frozen, or without room for it: what counts here is ours.
+        with contextlib.suppress(Exception):
+            setattr(theirs, name, value)
+        settled[name] = _plain(getattr(theirs, name, _MISSING))
+
+    def __copy__(self) -> "CompletedSettings":
+        theirs, ours, settled = self.__dict__["_parts"]
+        return _again(copy.copy(theirs), vars(ours), ours.model_fields_set, settled)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Ours by its values: another process cannot import its class where a checkout's hides it.
+        theirs, ours, settled = self.__dict__["_parts"]
+        return _again, (theirs, dict(vars(ours)), set(ours.model_fields_set), dict(settled))
 
     def __dir__(self) -> list[str]:
         theirs, ours, _ = self.__dict__["_parts"]
@@ -93,6 +155,20 @@ class ComplementedSettings:
     def __repr__(self) -> str:
         theirs, ours, _ = self.__dict__["_parts"]
         return f"<{type(theirs).__module__}.{type(theirs).__name__}, completed: {ours!r}>"
+
+
+def _again(
+    theirs: Any, values: dict[str, Any], set_by_us: set[str], settled: dict[str, Any]
+) -> CompletedSettings:
+    """The completed settings of these parts."""
+    ours = own_module().Settings.model_construct(set(set_by_us), **values)
+    completed = CompletedSettings.__new__(CompletedSettings)
+    object.__setattr__(completed, "_parts", (theirs, ours, dict(settled)))
+    return completed
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and bool(one == other))
 
 
 def own_module() -> ModuleType:
@@ -177,7 +253,10 @@ def _their_settings(module: ModuleType, own: ModuleType, ours: "Settings") -> An
                 raise
         # Our settings in `.env` are no reason to refuse it.
         tolerant = type(cls.__name__, (cls,), {"model_config": {"extra": "ignore"}})
-        return tolerant(**given)
+        theirs = tolerant(**given)
+        # Of their class itself, which can be found again when it is unpickled.
+        object.__setattr__(theirs, "__class__", cls)
+        return theirs
 
 
 def _field_of(name: str, own: ModuleType) -> str:
@@ -193,7 +272,7 @@ def _plain(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _errors_in_one_line(own: ModuleType) -> Iterator[None]:
+def _errors_in_one_line(own: ModuleType, what: str = "config/settings.py") -> Iterator[None]:
     from pydantic import ValidationError
 
     try:
@@ -206,9 +285,7 @@ def _errors_in_one_line(own: ModuleType) -> Iterator[None]:
         raise ConfigurationError(str(exc)) from None
     except Exception as exc:
         text = " ".join(str(exc).split())[:200]
-        raise ConfigurationError(
-            f"config/settings.py cannot be used: {type(exc).__name__}: {text}"
-        ) from exc
+        raise ConfigurationError(f"{what} cannot be used: {type(exc).__name__}: {text}") from exc
 
 
 def _refuse_server(settings: "Settings") -> None:
