@@ -190,3 +190,27 @@ def test_a_callback_that_raises_is_logged_once(
     assert world.updater().run_daily_update(progress_callback=callback)["success"]
     assert len(calls) == 1
     assert len([r for r in caplog.records if "progress callback" in r.getMessage()]) == 1
+
+
+def test_waiting_for_another_program_does_not_tell_of_the_past(
+    updater: DailyUpdater, sandbox: Sandbox, filled_db: Path
+) -> None:
+    sandbox.change(4)
+    calls: list[dict[str, Any]] = []
+    released: list[threading.Timer] = []
+
+    def callback(info: dict[str, Any]) -> None:
+        calls.append(info)
+        if info["phase"] == "applying" and not released:
+            other = sqlite3.connect(filled_db, isolation_level=None, check_same_thread=False)
+            other.execute("BEGIN IMMEDIATE")
+            # Some looks longer than it takes until what moved is told.
+            released.append(threading.Timer(1.0, other.close))
+            released[0].start()
+
+    assert updater.run_daily_update(progress_callback=callback)["success"]
+    released[0].join()
+    phases = [info["phase"] for info in calls]
+    assert phases == sorted(phases, key=PHASES.index)
+    percents = [info["percent"] for info in calls]
+    assert percents == sorted(percents)

@@ -359,14 +359,16 @@ class Run:
     def _tell(self, phase: str, message: str, percent: float) -> None:
         if self.progress is None:
             return
-        metrics = self._updater.metrics
+        checked, percent = self._updater.metrics.hearings_checked, round(percent, 1)
+        # What is told while native code waits goes on from here.
+        self._engine.told_progress(phase, message, checked, self._found, percent)
         self.progress(
             {
                 "phase": phase,
                 "message": message,
-                "hearings_checked": metrics.hearings_checked,
-                "total_hearings": metrics.hearings_checked,
+                "hearings_checked": checked,
+                "total_hearings": checked,
                 "hearings_found": self._found,
-                "percent": round(percent, 1),
+                "percent": percent,
             }
         )
