@@ -42,6 +42,7 @@ impl<'py> Steps for Seams<'_, 'py> {
             .call1((number,))?;
         self.engine
             .open_checkpoint(Some(checkpoint.clone().unbind()));
+        self.engine.state().looked_into.clear();
         Ok(checkpoint)
     }
 
@@ -169,7 +170,6 @@ impl Engine {
         let metrics = face.metrics()?;
         metrics.setattr("batch_processing_enabled", true)?;
         let items = face.items(changes)?;
-        self.resolve_committees(face, &items)?;
         let batches = face.0.call_method1("_divide_into_batches", (&items,))?;
         let batches: Vec<Bound<'_, PyList>> = batches
             .try_iter()?

@@ -98,7 +98,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks up codes that came in by another way than fetching (a replaced fetch, a hand-made change).
+    /// Looks up the codes that records name and nobody has looked up yet.
     pub(super) fn resolve_committees(
         &self,
         face: &Face<'_>,

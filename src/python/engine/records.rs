@@ -29,13 +29,20 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyTuple>> {
         let py = face.py();
         let mut records = Vec::new();
+        let mut seen = HashSet::new();
         for item in batch.try_iter()? {
-            records.push(self.parsed(&payload(&item?)));
+            let item = item?;
+            seen.insert(item.as_ptr() as usize);
+            records.push(self.parsed(&payload(&item)));
         }
         let named = named_in(&records);
+        // Outside a run's loop nothing keeps the items until they are processed.
+        if self.checkpoint(py).is_some() {
+            self.state().looked_into = seen;
+        }
         let issues = if face.components()?.committees && !named.is_empty() {
             let stored = Self::stored_codes(face, &self.watch(face)?)?;
-            // Called alone, nobody has looked these up yet.
+            // Those that came by another way than fetching (a replaced fetch, a hand-made change).
             self.resolve_named(face, &stored, named)?;
             let resolved: HashSet<String> = self.state().resolved.keys().cloned().collect();
             validate_parsed(&records, &|code| {
@@ -63,7 +70,13 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = face.py();
         let items = as_list(batch)?;
-        self.resolve_committees(face, &items)?;
+        let seen = std::mem::take(&mut self.state().looked_into);
+        if !items
+            .iter()
+            .all(|item| seen.contains(&(item.as_ptr() as usize)))
+        {
+            self.resolve_committees(face, &items)?;
+        }
         let outer = self.checkpoint(py);
         // Called alone, earlier commits are none of this checkpoint's business.
         if outer.is_some() {

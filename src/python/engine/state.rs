@@ -52,6 +52,8 @@ pub struct State {
     pub pending: Pending,
     /// What the native writer made of the last record; `None` when an override did not call it.
     pub last: Option<Written>,
+    /// Addresses of the current batch's items whose committees were looked up in its validation.
+    pub looked_into: HashSet<usize>,
     /// The default `_process_batch` ran for the current batch.
     pub processed: bool,
     pub commit_ms: f64,
