@@ -355,3 +355,26 @@ def fails(world: World, *words: str, says: str | tuple[str, ...], **options: Any
     after = {k: v for k, v in world.files().items() if not k.startswith("logs")}
     assert after == before
     return line
+
+
+@contextmanager
+def locked(world: World) -> "Iterator[subprocess.Popen[str]]":
+    """Another program holds the database's lock, until it is communicated with."""
+    # In a process of its own: this one drops its locks when it reads the file to compare it.
+    code = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect('database.db')\n"
+        "db.execute('BEGIN EXCLUSIVE')\n"
+        "print('locked', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=world.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        yield holder

@@ -3,14 +3,12 @@
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 from contextlib import closing
 
 import pytest
 
-from helpers_run import AS_ANYBODY, COMMAND, MODULE, World, command, fails, make_legacy
+from helpers_run import AS_ANYBODY, COMMAND, MODULE, World, command, fails, locked, make_legacy
 from updaters.database import Database
 
 
@@ -126,24 +124,8 @@ def test_the_other_commands_on_what_is_no_database(world: World, words: list[str
 
 
 def test_a_locked_database(world: World) -> None:
-    # In a process of its own: this one drops its locks when it reads the file to compare it.
-    code = (
-        "import sqlite3, sys\n"
-        "db = sqlite3.connect('database.db')\n"
-        "db.execute('BEGIN EXCLUSIVE')\n"
-        "print('locked', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
     before = world.files()
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=world.folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
+    with locked(world) as holder:
         updater = world.updater()
         updater.db = Database(world.path, wait_seconds=0.3)
         result = updater.run_daily_update()

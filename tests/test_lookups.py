@@ -42,6 +42,15 @@ def test_a_batch_processed_alone_writes_what_was_found(
     ]
 
 
+def test_a_batch_that_an_override_validated_is_looked_into_all_the_same(
+    updater: DailyUpdater, code: str
+) -> None:
+    updater._validate_batch = lambda batch: (True, [])  # type: ignore[method-assign]
+    wanted = [record("9001", committees=[{"systemCode": code}])]
+    updater._apply_updates_with_batches({"updates": [], "additions": wanted})
+    assert (updater.metrics.batches_succeeded, updater.metrics.hearings_added) == (1, 1)
+
+
 def test_look_ups_are_among_the_requests_of_the_run(
     updater: DailyUpdater, sandbox: Sandbox, code: str
 ) -> None:

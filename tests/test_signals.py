@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import pytest
 
 from conftest import query
-from helpers_run import World, command, metrics_of, started, until, update
+from helpers_run import World, command, locked, metrics_of, started, until, update
 from updaters.daily_updater import DailyUpdater
 from updaters.database import Database
 from updaters.sandbox import Sandbox
@@ -66,23 +64,8 @@ def test_a_signal_between_two_windows(world: World, number: signal.Signals, code
 
 
 def test_a_signal_while_another_program_holds_the_lock(world: World) -> None:
-    code = (
-        "import sqlite3, sys\n"
-        "db = sqlite3.connect('database.db')\n"
-        "db.execute('BEGIN EXCLUSIVE')\n"
-        "print('locked', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
     before = world.snapshot()
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=world.folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
+    with locked(world) as holder:
         with started(world) as process:
             assert process.stderr is not None
             # From here on it waits for the lock.

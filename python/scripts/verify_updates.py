@@ -20,7 +20,7 @@ COUNTS = ("hearings", "committees", "witnesses", "appearances", "links")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Check the database and print what was found."""
-    common.current_folder_first()
+    common.begin()
     parser = common.Parser(
         prog="python3 -m scripts.verify_updates",
         description="Check that the database is sound. Nothing is written.",

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::bridge;
 use super::convert::{from_json, to_json, type_name};
 use super::engine::describe;
-use super::errors::ends_the_run;
+use super::interrupts::ends_the_run;
 use super::watch::Watch;
 use super::{errors, logs};
 use crate::api::{self, ApiError, BreakerSettings, ClientSettings, Get, Secret};

@@ -9,7 +9,7 @@ use pyo3::types::{
 };
 use serde_json::{Map, Number, Value};
 
-use super::errors;
+use super::interrupts;
 use crate::store::{SqlParams, SqlValue};
 
 /// Deeper than any record of the API; shallower than what the stack bears.
@@ -68,7 +68,7 @@ fn json_at(value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, String> {
     }
     // Callers pass dates as such; the parser reads their ISO form.
     if (value.is_instance_of::<PyDateTime>() || value.is_instance_of::<PyDate>())
-        && let Some(text) = errors::tolerated(
+        && let Some(text) = interrupts::tolerated(
             value.py(),
             value
                 .call_method0("isoformat")
@@ -79,7 +79,7 @@ fn json_at(value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, String> {
     }
     if let Ok(mapping) = value.cast::<PyMapping>() {
         let copy = PyDict::new(value.py());
-        if errors::tolerated(value.py(), copy.update(mapping)).is_some() {
+        if interrupts::tolerated(value.py(), copy.update(mapping)).is_some() {
             return json_at(copy.as_any(), depth + 1);
         }
     }

@@ -1,7 +1,5 @@
 //! Native errors as the exceptions of `updaters.errors`.
 
-use std::sync::{Mutex, PoisonError};
-
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -65,34 +63,6 @@ pub fn is_of_the_file(py: Python<'_>, err: &PyErr) -> bool {
 /// The awaiting task was cancelled: the run winds down.
 pub fn cancelled(py: Python<'_>) -> PyErr {
     exception(py, "RunCancelled", ("cancelled",))
-}
-
-/// Exceptions that end the run; anything else ends only its batch or record.
-pub fn ends_the_run(py: Python<'_>, err: &PyErr) -> bool {
-    !err.is_instance_of::<pyo3::exceptions::PyException>(py)
-}
-
-/// What ends the run but was raised where it could not be passed on. Raised at the next look.
-static POSTPONED: Mutex<Option<PyErr>> = Mutex::new(None);
-
-/// Keeps what ends the run for `postponed`; anything else is forgotten.
-pub fn postpone(py: Python<'_>, err: PyErr) {
-    if ends_the_run(py, &err) {
-        *POSTPONED.lock().unwrap_or_else(PoisonError::into_inner) = Some(err);
-    }
-}
-
-/// The value, where failing is nothing to fail on; Ctrl-C that happened to land there is postponed.
-pub fn tolerated<T>(py: Python<'_>, result: PyResult<T>) -> Option<T> {
-    result.map_err(|err| postpone(py, err)).ok()
-}
-
-/// What was postponed, once.
-pub fn postponed() -> Option<PyErr> {
-    POSTPONED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
 }
 
 pub fn internal(message: impl Into<String>) -> PyErr {

@@ -8,6 +8,7 @@ mod database;
 mod engine;
 mod errors;
 mod files;
+mod interrupts;
 mod logs;
 mod report;
 mod row;

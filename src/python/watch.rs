@@ -9,7 +9,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use super::engine::Progress;
-use super::{errors, logs, runtime};
+use super::{errors, interrupts, logs, runtime};
 use crate::store::{Handle, Patience, StoreError, StoreResult};
 
 const TICK: Duration = Duration::from_millis(100);
@@ -62,7 +62,7 @@ impl Watch {
         if self.raised().is_some() {
             return true;
         }
-        match Python::attach(|py| errors::postponed().map_or_else(|| self.tick(py), Err)) {
+        match Python::attach(|py| interrupts::postponed().map_or_else(|| self.tick(py), Err)) {
             Ok(()) => false,
             Err(err) => {
                 self.set_raised(err);

@@ -14,7 +14,8 @@ use super::records::{as_list, chamber_of, count};
 use super::undo::ids;
 use super::write::payload;
 use crate::batch::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
-use crate::python::errors::{self, ends_the_run};
+use crate::python::errors;
+use crate::python::interrupts::ends_the_run;
 use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind};
 
 /// The updater's methods as the steps of a batch.

@@ -10,7 +10,7 @@ use super::Engine;
 use super::face::Face;
 use crate::domain::{Notice, Parsed};
 use crate::python::convert::{from_sql, to_sql};
-use crate::python::errors;
+use crate::python::interrupts;
 use crate::python::row::Row;
 use crate::store::{SqlValue, Store, StoreResult, StoredMeeting};
 use crate::update::{diff, newer};
@@ -65,7 +65,7 @@ pub(super) fn columns_of(
             .map(|key| {
                 let key: String = key?.extract()?;
                 let value = record.get_item(&key)?;
-                let value = errors::tolerated(record.py(), to_sql(&value));
+                let value = interrupts::tolerated(record.py(), to_sql(&value));
                 Ok((key, value.unwrap_or(SqlValue::Null)))
             })
             .collect();

@@ -16,29 +16,33 @@ use crate::python::client::Source;
 use crate::python::watch::Watch;
 
 impl Engine {
-    /// Committee codes among these that are neither stored nor looked up yet.
-    pub(super) fn unknown_codes(
+    /// Looks up, of the codes that records name, those that are neither stored nor looked up yet. ->
+    /// every code that may be used now; none where links to committees are not written.
+    pub(super) fn resolve(
         &self,
         face: &Face<'_>,
-        watch: &Watch,
         named: HashSet<String>,
-    ) -> PyResult<Vec<String>> {
+    ) -> PyResult<HashSet<String>> {
         if named.is_empty() || !face.components()?.committees {
-            return Ok(Vec::new());
+            return Ok(HashSet::new());
         }
-        let stored = Self::stored_codes(face, watch)?;
-        Ok(self.unknown_among(&stored, named))
-    }
-
-    /// Codes of the committees in the database.
-    pub(super) fn stored_codes(face: &Face<'_>, watch: &Watch) -> PyResult<HashSet<String>> {
+        let watch = self.watch(face)?;
         let handle = face.handle()?;
-        watch.store(face.py(), |patience| {
+        let mut known = watch.store(face.py(), |patience| {
             handle.with(patience, |s| s.committee_codes())
-        })
+        })?;
+        let unknown = self.unknown(&known, named);
+        if !unknown.is_empty() {
+            let source = self.source(face)?;
+            let done = self.look_up(face.py(), &source, &watch, unknown);
+            self.note_requests(face, &source)?;
+            done?;
+        }
+        known.extend(self.state().resolved.keys().cloned());
+        Ok(known)
     }
 
-    fn unknown_among(&self, stored: &HashSet<String>, named: HashSet<String>) -> Vec<String> {
+    fn unknown(&self, stored: &HashSet<String>, named: HashSet<String>) -> Vec<String> {
         let state = self.state();
         let mut unknown: Vec<String> = named
             .into_iter()
@@ -53,7 +57,7 @@ impl Engine {
     }
 
     /// Resolves committees at the API. One that is not to be had is left to validation to name.
-    pub(super) fn look_up(
+    fn look_up(
         &self,
         py: Python<'_>,
         source: &Source,
@@ -98,51 +102,24 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks up the codes that records name and nobody has looked up yet.
+    /// The same, for items of a batch.
     pub(super) fn resolve_committees(
         &self,
         face: &Face<'_>,
         items: &Bound<'_, PyList>,
     ) -> PyResult<()> {
-        if !face.components()?.committees {
-            return Ok(());
-        }
         let records: Vec<_> = items
             .iter()
             .map(|item| self.parsed(&super::write::payload(&item)))
             .collect();
-        let named = named_in(&records);
-        if named.is_empty() {
-            return Ok(());
-        }
-        let stored = Self::stored_codes(face, &self.watch(face)?)?;
-        self.resolve_named(face, &stored, named)
-    }
-
-    /// The same, of codes.
-    pub(super) fn resolve_named(
-        &self,
-        face: &Face<'_>,
-        stored: &HashSet<String>,
-        named: HashSet<String>,
-    ) -> PyResult<()> {
-        let codes = self.unknown_among(stored, named);
-        if codes.is_empty() {
-            return Ok(());
-        }
-        let watch = self.watch(face)?;
-        let source = self.source(face)?;
-        let done = self.look_up(face.py(), &source, &watch, codes);
-        self.note_requests(face, &source)?;
-        done
+        self.resolve(face, named_in(records.iter().flatten()))
+            .map(drop)
     }
 }
 
 /// Codes of the committees that records name.
-pub(super) fn named_in(records: &[Result<Arc<Parsed>, String>]) -> HashSet<String> {
+pub(super) fn named_in<'a>(records: impl Iterator<Item = &'a Arc<Parsed>>) -> HashSet<String> {
     records
-        .iter()
-        .flatten()
         .flat_map(|parsed| &parsed.meeting.committees)
         .map(|committee| committee.system_code.clone())
         .collect()

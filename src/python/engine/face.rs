@@ -10,7 +10,8 @@ use pyo3::types::PyList;
 use crate::domain::Components;
 use crate::python::client::Source;
 use crate::python::database::Database;
-use crate::python::errors::{self, ends_the_run};
+use crate::python::errors;
+use crate::python::interrupts::{self, ends_the_run};
 use crate::store::Handle;
 
 /// What the lock of another program is waited for, where the database does not say.
@@ -159,7 +160,8 @@ pub fn caught<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Result<T, Stri
 /// The exception's name and text, or the bare text for our own exceptions.
 pub fn describe(py: Python<'_>, err: &PyErr) -> String {
     let value = err.value(py);
-    let text = errors::tolerated(py, value.str()).map_or_else(String::new, |text| text.to_string());
+    let text =
+        interrupts::tolerated(py, value.str()).map_or_else(String::new, |text| text.to_string());
     let ours = py
         .import("updaters.errors")
         .and_then(|m| m.getattr("UpdaterError"))

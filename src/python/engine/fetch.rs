@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use serde_json::Value;
 use tracing::{info, warn};
 
+use super::committees::named_in;
 use super::face::Face;
 use super::progress::Progress;
 use super::{Engine, errors};
@@ -114,13 +115,7 @@ impl Engine {
             None => self.choose(face, source, watch, progress)?,
         };
         let fetched = self.details(face.py(), source, watch, progress, wanted)?;
-        let named = fetched
-            .iter()
-            .flat_map(|one| &one.parsed.meeting.committees)
-            .map(|committee| committee.system_code.clone())
-            .collect();
-        let codes = self.unknown_codes(face, watch, named)?;
-        self.look_up(face.py(), source, watch, codes)?;
+        self.resolve(face, named_in(fetched.iter().map(|one| &one.parsed)))?;
         Ok(fetched)
     }
 

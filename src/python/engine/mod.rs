@@ -26,7 +26,7 @@ pub use face::describe;
 pub use progress::{Progress, Snapshot};
 
 use super::watch::Watch;
-use super::{errors, logs};
+use super::{errors, interrupts, logs};
 use crate::store::BatchId;
 use face::{Face, hidden};
 use parsed::Records;
@@ -76,7 +76,7 @@ impl Engine {
 
     /// Between two records: what goes on without waiting must hear of it too.
     fn stop_if_cancelled(&self, py: Python<'_>) -> PyResult<()> {
-        if let Some(stop) = errors::postponed() {
+        if let Some(stop) = interrupts::postponed() {
             return Err(stop);
         }
         if self.cancelled.load(Ordering::Relaxed) {
@@ -174,7 +174,7 @@ impl Engine {
     fn begin_run(&self, py: Python<'_>) -> PyResult<()> {
         self.hurried.store(false, Ordering::Relaxed);
         // Of a run that is over.
-        drop(errors::postponed());
+        drop(interrupts::postponed());
         self.state().begin_run();
         self.forget_records();
         self.set_progress(None);

@@ -18,6 +18,7 @@ use super::{Engine, note_batches};
 use crate::batch::{Ended, apply_each, apply_one_pass, validate_parsed};
 use crate::python::connection::Connection;
 use crate::python::errors;
+use crate::python::interrupts;
 use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind, Handle, Patience, StoreResult};
 
 impl Engine {
@@ -35,22 +36,15 @@ impl Engine {
             seen.insert(item.as_ptr() as usize);
             records.push(self.parsed(&payload(&item)));
         }
-        let named = named_in(&records);
+        // Those that came by another way than fetching (a replaced fetch, a hand-made change) are
+        // looked up here.
+        let known = self.resolve(face, named_in(records.iter().flatten()))?;
         // Outside a run's loop nothing keeps the items until they are processed.
         if self.checkpoint(py).is_some() {
             self.state().looked_into = seen;
         }
-        let issues = if face.components()?.committees && !named.is_empty() {
-            let stored = Self::stored_codes(face, &self.watch(face)?)?;
-            // Those that came by another way than fetching (a replaced fetch, a hand-made change).
-            self.resolve_named(face, &stored, named)?;
-            let resolved: HashSet<String> = self.state().resolved.keys().cloned().collect();
-            validate_parsed(&records, &|code| {
-                stored.contains(code) || resolved.contains(code)
-            })
-        } else {
-            validate_parsed(&records, &|_| true)
-        };
+        let linked = face.components()?.committees;
+        let issues = validate_parsed(&records, &|code| !linked || known.contains(code));
         PyTuple::new(
             py,
             [
@@ -262,7 +256,7 @@ impl Engine {
             // What was raised meanwhile ends the run, once what was committed is counted.
             Ok(_) => {
                 if let Some(raised) = watch.take_raised() {
-                    errors::postpone(py, raised);
+                    interrupts::postpone(py, raised);
                 }
             }
             Err(Ended::Stop(stop)) => return Err(stop),
