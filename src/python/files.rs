@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::watch::Watch;
-use super::{errors, logs};
+use super::{errors, logs, report};
 use crate::store::{self, RunLock as NativeLock, StoreError, StoreResult};
 
 /// Makes a new, empty hearings database.
@@ -34,6 +34,28 @@ pub fn restore_database(
     dict.set_item("backup", restored.backup.display().to_string())?;
     dict.set_item("hearings", restored.hearings)?;
     Ok(dict)
+}
+
+/// A copy of a database to work on, in the same journal mode; the original is only read.
+#[pyfunction]
+pub fn copy_database(py: Python<'_>, path: PathBuf, target: PathBuf) -> PyResult<()> {
+    Watch::plain(Duration::ZERO).store(py, |patience| {
+        store::sqlite::copy(&path, &target, patience.interrupted)
+    })
+}
+
+/// Two database files, row by row.
+#[pyfunction]
+#[pyo3(signature = (before, after, without = Vec::new()))]
+pub fn compare_databases(
+    py: Python<'_>,
+    before: PathBuf,
+    after: PathBuf,
+    without: Vec<String>,
+) -> PyResult<Bound<'_, PyDict>> {
+    let found = py.detach(|| store::sqlite::compare(&before, &after, &without));
+    let found = found.map_err(|err| errors::store(py, &err))?;
+    report::comparison(py, &found)
 }
 
 /// One run at a time on one database.

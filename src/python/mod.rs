@@ -46,6 +46,8 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<files::RunLock>()?;
     m.add_class::<row::Cursor>()?;
     m.add_class::<row::Row>()?;
+    m.add_function(wrap_pyfunction!(files::compare_databases, m)?)?;
+    m.add_function(wrap_pyfunction!(files::copy_database, m)?)?;
     m.add_function(wrap_pyfunction!(files::init_database, m)?)?;
     m.add_function(wrap_pyfunction!(files::restore_database, m)?)?;
     m.add_function(wrap_pyfunction!(drain_logs, m)?)?;

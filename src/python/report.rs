@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::convert::from_sql;
-use crate::store::{Deferred, FieldChange, Held, RunInfo, Soundness, UndoReport};
+use crate::store::{Comparison, Deferred, FieldChange, Held, RunInfo, Soundness, UndoReport};
 
 pub fn undo<'py>(
     py: Python<'py>,
@@ -92,5 +92,22 @@ pub fn soundness<'py>(py: Python<'py>, found: &Soundness) -> PyResult<Bound<'py,
     dict.set_item("witnesses", found.witnesses)?;
     dict.set_item("appearances", found.appearances)?;
     dict.set_item("links", found.links)?;
+    Ok(dict)
+}
+
+pub fn comparison<'py>(py: Python<'py>, found: &Comparison) -> PyResult<Bound<'py, PyDict>> {
+    let differences = PyList::empty(py);
+    for difference in &found.differences {
+        let dict = PyDict::new(py);
+        dict.set_item("table", &difference.table)?;
+        dict.set_item("row", &difference.row)?;
+        dict.set_item("what", difference.what)?;
+        dict.set_item("columns", &difference.columns)?;
+        differences.append(dict)?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("tables", found.tables)?;
+    dict.set_item("rows", found.rows)?;
+    dict.set_item("differences", differences)?;
     Ok(dict)
 }

@@ -394,3 +394,24 @@ pub struct Soundness {
     pub links: i64,
     pub orphans: Vec<String>,
 }
+
+/// Two database files, row by row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Comparison {
+    pub tables: usize,
+    /// Of the file that has more of them, table by table.
+    pub rows: usize,
+    pub differences: Vec<RowDifference>,
+}
+
+/// A row that only one file has, or that is not the same in both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowDifference {
+    pub table: String,
+    /// The row id.
+    pub row: String,
+    /// `added`, `removed`, `changed`.
+    pub what: &'static str,
+    /// What of it changed.
+    pub columns: Vec<String>,
+}

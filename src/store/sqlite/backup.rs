@@ -47,7 +47,7 @@ impl SqliteStore {
         outcome.map(|()| target)
     }
 
-    fn copy_to(&self, target: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<()> {
+    pub(super) fn copy_to(&self, target: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<()> {
         let source_fails = |error| classify(error, &self.path, "backing up");
         let target_fails = |error| classify(error, target, "writing the backup");
         locks::install();

@@ -4,6 +4,8 @@ mod backup;
 mod bills;
 mod classify;
 mod committees;
+mod compare;
+mod copy;
 mod db;
 mod documents;
 mod foreign;
@@ -53,6 +55,8 @@ use std::sync::atomic::AtomicI64;
 use super::{Access, BatchHead};
 
 pub use backup::prune_backups;
+pub use compare::compare;
+pub use copy::copy;
 pub use init::init;
 pub(in crate::store) use init::io_error;
 pub(in crate::store) use locks::after_fork;
