@@ -17,6 +17,7 @@ FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 MASK = "****"
 #: Shorter values would turn up in innocent words.
 _SHORTEST = 6
+_SHORTEST_PATH = 12
 _OURS = "_updaters_own"
 #: Control characters, line breaks of every kind, and bytes of a file's name that are no text.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -34,7 +35,11 @@ def printable(text: str, keep: str = "") -> str:
 def secrets_of(settings: Any) -> list[str]:
     """The values that must not be seen, longest first; the public demo key is none."""
     names = ("api_key", "sendgrid_api_key", "notification_webhook_url")
-    values = (getattr(settings, name, None) for name in names)
+    values = [getattr(settings, name, None) for name in names]
+    # The path of a webhook is its password, which other libraries name without the host.
+    path = re.sub(r"^\w+://[^/]*", "", values[2]) if isinstance(values[2], str) else ""
+    if len(path) >= _SHORTEST_PATH:
+        values.append(path)
     found = {value for value in values if isinstance(value, str) and len(value) >= _SHORTEST}
     return sorted(found - {"DEMO_KEY"}, key=len, reverse=True)
 

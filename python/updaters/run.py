@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from updaters import _native
 from updaters.database import Database
-from updaters.errors import CircuitBreakerOpenError, RateLimitError, UpdaterError
+from updaters.errors import CircuitBreakerOpenError, UpdaterError
 from updaters.event_loop import LoopCall
 from updaters.settings import check_settings, warn_demo_key
+from updaters.telling import tell
 from updaters.values import UpdateMetrics
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("updaters.daily_updater")
 
 Given = ParamSpec("Given")
-
-#: From this share of failed records on, the notifier hears of it.
-HIGH_ERROR_RATE = 0.1
 
 
 def one_at_a_time(
@@ -94,6 +92,8 @@ class Run:
         self._lock: _native.RunLock | None = None
         self._started = False
         self._failure: str | None = None
+        #: Whether the run could be undone, where it had to be.
+        self._undone: bool | None = None
         #: The updater's own database, while a dry run uses another.
         self._database: Database | None = None
         #: The database that keeps to its file while this run writes it.
@@ -263,7 +263,9 @@ class Run:
         updater = self._updater
         issues = "; ".join(updater.metrics.validation_issues[:3]) or "no reason given"
         logger.error("Post-update validation failed: %s; undoing this run", issues)
-        undone = updater._rollback_database()
+        # As long as nobody says otherwise, also where it raises.
+        self._undone = False
+        undone = self._undone = updater._rollback_database()
         self._failure = f"post-update validation failed: {issues}; " + (
             "this run was undone" if undone else "this run could NOT be undone"
         )
@@ -293,6 +295,9 @@ class Run:
             if self._lock is not None:
                 self._lock.__exit__(None, None, None)
             _native.drain_logs()
+        # After the lock is let go: a receiver that hangs keeps no other run waiting.
+        if not self._dry_run:
+            self._quietly("notify", lambda: tell(updater, self._failure, error, self._undone))
         return ours
 
     def _end(self, error: BaseException | None) -> None:
@@ -306,6 +311,7 @@ class Run:
         failure = self._failure
         if error is not None:
             failure = self._describe(error)
+        self._failure = failure
         if failure is not None and failure not in metrics.errors:
             metrics.errors.append(failure)
         metrics.end_time = datetime.now()
@@ -320,7 +326,6 @@ class Run:
             self.result = {"success": False, "error": failure, "metrics": metrics.to_dict()}
             if isinstance(error, CircuitBreakerOpenError):
                 self.result["circuit_breaker_open"] = True
-        self._quietly("notify", lambda: self._notify(failure, error))
         if failure is None:
             self._tell("validating", "Done", 100.0)
 
@@ -338,21 +343,6 @@ class Run:
             step()
         except Exception as problem:
             logger.warning("Could not %s: %s", what, problem)
-
-    def _notify(self, failure: str | None, error: BaseException | None) -> None:
-        updater, metrics = self._updater, self._updater.metrics
-        notifier = updater.notifier
-        if isinstance(error, CircuitBreakerOpenError):
-            stats = updater.api_client.get_circuit_breaker_stats() or {}
-            notifier.notify_circuit_breaker_open(stats.get("name", "congress_api"), stats)
-        elif isinstance(error, RateLimitError):
-            notifier.notify_rate_limit_exhausted(*updater.api_client.check_rate_limit())
-        elif failure is not None:
-            notifier.notify_update_failure(failure, metrics.to_dict())
-        elif metrics.hearings_checked:
-            rate = len(metrics.errors) / metrics.hearings_checked
-            if rate > HIGH_ERROR_RATE:
-                notifier.notify_high_error_rate(len(metrics.errors), metrics.hearings_checked)
 
     # --- progress ------------------------------------------------------------------------------
 

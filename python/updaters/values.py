@@ -6,6 +6,9 @@ from typing import Any
 
 __all__ = ["BatchResult", "Checkpoint", "UpdateMetrics"]
 
+#: So many entries of a list are shown to a person.
+SHOWN = 10
+
 
 class UpdateMetrics:
     """What one run did. `to_dict()` is what the command line prints."""
@@ -188,3 +191,15 @@ def plain(value: Any, depth: int = 0) -> Any:
     if callable(to_dict) and depth < 20 and not isinstance(value, type):
         return plain(to_dict(), depth + 1)
     return str(value)
+
+
+def shortened(value: Any) -> Any:
+    """A copy of which every list shows its first ten entries, then how many more there are."""
+    if isinstance(value, dict):
+        return {key: shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        items = [shortened(item) for item in value[:SHOWN]]
+        if len(value) > SHOWN:
+            items.append(f"... and {len(value) - SHOWN} more")
+        return items
+    return value

@@ -12,13 +12,12 @@ from typing import Any
 from updaters.cli import common
 from updaters.cli.progress import Progress, print_summary
 from updaters.errors import ConfigurationError
+from updaters.values import shortened
 
 logger = logging.getLogger("updaters.daily_updater")
 
 MODULE = "python3 -m updaters.daily_updater"
 DEFAULT_LOOKBACK_DAYS = 7
-#: So many entries of a list are printed.
-SHOWN = 10
 
 
 def add_command(commands: Any) -> None:
@@ -154,18 +153,6 @@ def _updater(args: argparse.Namespace) -> Any:
     if os.environ.get("TRIGGER_SOURCE", "").strip():
         updater.trigger_source = os.environ["TRIGGER_SOURCE"].strip()
     return updater
-
-
-def shortened(value: Any) -> Any:
-    """A copy of which every list shows its first ten entries, then how many more there are."""
-    if isinstance(value, dict):
-        return {key: shortened(item) for key, item in value.items()}
-    if isinstance(value, list):
-        items = [shortened(item) for item in value[:SHOWN]]
-        if len(value) > SHOWN:
-            items.append(f"... and {len(value) - SHOWN} more")
-        return items
-    return value
 
 
 def _peak_memory() -> float:
