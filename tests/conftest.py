@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from config.settings import Settings, variables
+from helpers_notify import Receiver
 from helpers_plan import Shell
 from helpers_run import World, meeting
 from updaters import _native
 from updaters.daily_updater import DailyUpdater
+from updaters.notifier import Notifier
 from updaters.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -284,6 +286,29 @@ def changed_world(clean_env: Path) -> Iterator[World]:
 @pytest.fixture
 def shell(filled_db: Path, sandbox: Sandbox) -> Iterator[Shell]:
     yield Shell(filled_db.parent, sandbox)
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A web server that notifications can go to."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Receiver()
+    yield server
+    server.close()
+
+
+MakeNotifier = Callable[..., Notifier]
+
+
+@pytest.fixture
+def by_webhook(make_settings: Callable[..., Settings]) -> MakeNotifier:
+    """Makes notifiers that send to a URL."""
+
+    def make(url: str, **settings: Any) -> Notifier:
+        values = {"notification_type": "webhook", "notification_webhook_url": url, **settings}
+        return Notifier(make_settings(notification_enabled=True, **values))
+
+    return make
 
 
 # --- records -----------------------------------------------------------------------------------

@@ -1,11 +1,8 @@
 """Notifications: sent to a local receiver here; never raising, never telling a secret."""
 
-import json
 import logging
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,53 +10,13 @@ from typing import Any
 import pytest
 
 from config.settings import Settings
+from helpers_notify import Receiver
 from updaters import notifier as module
 from updaters.daily_updater import DailyUpdater
 from updaters.notifier import Notifier, get_notifier
 from updaters.sandbox import Sandbox
 
 MakeSettings = Callable[..., Settings]
-
-
-class Receiver:
-    """A web server that keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[dict[str, str], Any]] = []
-        self.status = 200
-        self.release = threading.Event()
-        self.release.set()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append((dict(self.headers), json.loads(body)))
-                receiver.release.wait(30)
-                self.send_response(receiver.status)
-                if receiver.status == 302:
-                    self.send_header("Location", receiver.url)
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/path-secret"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.release.set()
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = Receiver()
-    yield server
-    server.close()
 
 
 def test_disabled_does_nothing(make_settings: MakeSettings, receiver: Receiver) -> None:
@@ -110,24 +67,6 @@ def test_a_webhook_gets_json(make_settings: MakeSettings, receiver: Receiver) ->
     }
 
 
-def test_email_goes_to_sendgrid(
-    make_settings: MakeSettings, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SENDGRID_URL", receiver.url)
-    settings = make_settings(
-        notification_enabled=True,
-        notification_type="email",
-        notification_email="who@example.org",
-        sendgrid_api_key="grid-secret",
-    )
-    assert Notifier(settings).notify_update_failure("no network", {"errors": 1})
-    headers, body = receiver.received[0]
-    assert headers["Authorization"] == "Bearer grid-secret"
-    assert body["personalizations"] == [{"to": [{"email": "who@example.org"}]}]
-    assert body["subject"] == "[error] Daily update failed"
-    assert "no network" in body["content"][0]["value"]
-
-
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_a_refusal_is_one_warning_without_the_path(
     make_settings: MakeSettings, receiver: Receiver, caplog: pytest.LogCaptureFixture, status: int
@@ -172,6 +111,66 @@ def test_without_an_address_it_is_logged_instead(
     assert "Title: text" in caplog.text
 
 
+@pytest.mark.parametrize("url", ["hooks.example.org/secret-path", "ftp://h/secret-path", "http://"])
+def test_an_address_that_is_none_is_logged_instead_and_not_shown(
+    make_settings: MakeSettings, caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    settings = make_settings(notification_enabled=True, notification_type="webhook")
+    # As in a settings object of somebody's own, which does not check it.
+    theirs = SimpleNamespace(**{**dict(settings), "notification_webhook_url": url})
+    assert Notifier(theirs).send("Title", "text") is True
+    assert "NOTIFICATION_WEBHOOK_URL should be a URL" in caplog.text
+    assert "Title: text" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_what_belongs_together_is_one_message_with_the_worst_on_top(
+    make_settings: MakeSettings, receiver: Receiver
+) -> None:
+    settings = make_settings(
+        notification_enabled=True,
+        notification_type="webhook",
+        notification_webhook_url=receiver.url,
+    )
+    told, other = Notifier(settings), Notifier(settings)
+    with told.together():
+        assert told.send("Mild", "first", "info", {"a": 1}) is True
+        assert told.notify_rollback("Batch 4", "no reason", False, {"batches": [4]}) is True
+        assert other.send("Another's", "goes at once") is True
+        assert len(receiver.bodies) == 1
+    assert told.send("Later", "alone") is True
+    _, body, later = receiver.bodies
+    assert body["title"] == "Batch 4 could NOT be rolled back (and 1 more)"
+    assert body["severity"] == "critical"
+    assert body["message"] == (
+        "Batch 4: what it wrote is still in the database (no reason)\n\nMild: first"
+    )
+    assert body["metadata"] == {"rollback_failed": {"batches": [4]}, "message": {"a": 1}}
+    assert later["title"] == "Later"
+
+
+def test_in_the_log_it_is_one_line(
+    make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = Notifier(make_settings(notification_enabled=True))
+    with told.together():
+        told.send("One", "first\nline", "warning")
+        told.send("Two", "second", "warning")
+    assert caplog.messages == ["One (and 1 more): first; line; Two: second"]
+
+
+def test_nothing_goes_out_when_it_is_interrupted(
+    make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = Notifier(make_settings(notification_enabled=True))
+    with pytest.raises(KeyboardInterrupt), told.together():
+        told.send("One", "first")
+        raise KeyboardInterrupt
+    assert caplog.messages == []
+    assert told.send("Two", "second") is True
+    assert caplog.messages == ["Two: second"]
+
+
 def test_every_occasion_has_its_words(
     make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -181,8 +180,18 @@ def test_every_occasion_has_its_words(
     assert notifier.notify_circuit_breaker_open(circuit_name="congress", stats={"state": "open"})
     assert notifier.notify_rate_limit_exhausted(0, 1760000000.0)
     assert notifier.notify_rate_limit_exhausted(0, None)
+    assert notifier.notify_validation_failure(["2 orphans"])
+    assert notifier.notify_validation_failure([])
+    assert notifier.notify_invalid_batches([{"batch": 3, "error": "Validation failed: odd"}], 10)
+    assert notifier.notify_anomalies([{"message": "unlike others"}])
+    assert notifier.notify_rollback("This run", "by test")
     assert "12 errors with 48 hearings checked (25.0%)" in caplog.text
     assert "Circuit breaker open: congress" in caplog.text
+    assert "Validation after the update failed: 1 issue: 2 orphans" in caplog.text
+    assert "no issue was named" in caplog.text
+    assert "1 of 10 batches failed validation: batch 3: Validation failed: odd" in caplog.text
+    assert "1 anomaly: unlike others" in caplog.text
+    assert "This run rolled back: This run: what it wrote was undone (by test)" in caplog.text
     assert "0 requests remain; more are allowed from 2025-10-0" in caplog.text
 
 
