@@ -157,6 +157,8 @@ def test_slack_gets_its_own_shape(
     assert told_there["text"] == ("&lt;!channel&gt; *3* of 4\n\nerror count: 3\nbatch count: 2")
     assert receiver.bodies[0]["mrkdwn"] is False
     assert told_there["footer"] == "hearing-updater"
+    # No picture of a third party's.
+    assert "icon_url" not in receiver.bodies[0]
 
 
 def test_a_workflow_of_slack_gets_its_text(
@@ -184,6 +186,7 @@ def test_discord_gets_its_own_shape(
     receiver.status = 204
     assert by_webhook(url).send("Title", "@everyone <@123> me@example.org") is True
     assert receiver.targets == ["/path-secret/123456789012345678/discord-Secret_Token1234567"]
+    assert "avatar_url" not in receiver.bodies[0]
     # Nobody is called by what is told.
     assert receiver.bodies[0]["content"] == ("Title\r\n@\u200beveryone <@\u200b123> me@example.org")
 

@@ -33,6 +33,9 @@ _WIDEST = 200
 _SHORTEST = 6
 _TOKEN = 16
 
+#: Its scheme and host are to be seen, what stands around the host is not.
+_URL = re.compile(r"(\w+://)(?:[^\s/@]*@)?([^\s/?#'\"]*)[^\s'\")]*")
+
 _DISCORD_HOST = re.compile(r"(?:(?:ptb|canary)\.)?discord(?:app)?\.com")
 _DISCORD_PATH = re.compile(r"/api(?:/v\d+)?/webhooks/(\d+)/([\w-]+)/?")
 #: What would call people in Discord.
@@ -248,6 +251,7 @@ def words_of(problem: BaseException) -> str:
     else:
         text = problem.strerror if isinstance(problem, OSError) and problem.strerror else ""
         words = _line(text or str(problem)) or type(problem).__name__
+    words = _URL.sub(r"\1\2/...", words)
     return f"the proxy: {words}" if by_proxy else words
 
 
