@@ -350,6 +350,22 @@ impl Database {
             .collect()
     }
 
+    fn changes_since<'py>(
+        &self,
+        py: Python<'py>,
+        since: &str,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let changes = self.with(py, |store| store.changes_since(since))?;
+        changes
+            .iter()
+            .map(|change| report::hearing_change(py, change))
+            .collect()
+    }
+
+    fn journal_begins(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        self.with(py, |store| store.journal_begins())
+    }
+
     fn deferred<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let deferred = self.with(py, |store| store.deferred())?;
         deferred

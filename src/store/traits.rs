@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::StoreResult;
 use super::types::{
-    Answer, BatchFigures, BatchHead, BatchId, DeferKind, Deferred, FieldChange, HandMade, Held,
-    PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting, UndoPolicy,
-    UndoReport, UpdateLog, Written,
+    Answer, BatchFigures, BatchHead, BatchId, DeferKind, Deferred, FieldChange, HandMade,
+    HearingChange, Held, PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams,
+    StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
 };
 use crate::domain::{Committee, Components, Meeting};
 
@@ -140,6 +140,13 @@ pub trait Journal {
 
     /// What changed in a hearing, oldest first; empty where the journal knows nothing of it.
     fn history(&mut self, event_id: &str) -> StoreResult<Vec<FieldChange>>;
+
+    /// What changed in all hearings since a moment (UTC), oldest first, in one pass. What was undone
+    /// since then is left out with its undoing; the undoing of something older counts as a change.
+    fn changes_since(&mut self, since: &str) -> StoreResult<Vec<HearingChange>>;
+
+    /// When the oldest batch that the journal still has was applied (UTC); `None` where it has none.
+    fn journal_begins(&mut self) -> StoreResult<Option<String>>;
 
     /// Removes journal entries older than this many days; -> batches removed.
     fn prune_journal(&mut self, days: i64) -> StoreResult<usize>;

@@ -308,6 +308,18 @@ pub struct FieldChange {
     pub after: SqlValue,
 }
 
+/// A `FieldChange` with the hearing that it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HearingChange {
+    pub hearing_id: i64,
+    /// Also of a hearing that is gone, where the journal saw it; so is the title.
+    pub event_id: Option<String>,
+    pub title: Option<String>,
+    /// The changed row's id in its table; of a link to a committee, the committee's.
+    pub row_id: Option<i64>,
+    pub change: FieldChange,
+}
+
 /// A past run, as `hearing-updater rollback` and the ledger know it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunInfo {
