@@ -111,6 +111,19 @@ class Database:
         DatabaseError.
         """
 
+    def hearings_in_full(self, hearing_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Stored hearings by row id; those that are not there are left out.
+
+        `hearing_id`, `event_id`, `congress`, `chamber`, `title`, `hearing_type`, `status`, `date`
+        and `time` (UTC), `location`, `video_url`, `page` (the public one, built where none is
+        stored), `committees` (system codes, the primary one first), `witnesses` (`row_id`, `name`,
+        `organization`, `position`), `documents` (`of`: "witness", "meeting" or "transcript";
+        `type`, `title` (of a transcript its jacket number), `url`, `witness`), `bills` (str).
+        """
+
+    def committee_names(self) -> list[dict[str, Any]]:
+        """Every committee: `code`, `name`, `chamber`, `parent` (a system code or None)."""
+
     def journal_begins(self) -> str | None:
         """When the oldest batch in the journal was applied (UTC); None where there is none."""
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::StoreResult;
 use super::types::{
-    Answer, BatchFigures, BatchHead, BatchId, DeferKind, Deferred, FieldChange, HandMade,
-    HearingChange, Held, PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams,
+    Answer, BatchFigures, BatchHead, BatchId, CommitteeName, DeferKind, Deferred, FieldChange,
+    HandMade, HearingChange, Held, PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams,
     StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
 };
 use crate::domain::{Committee, Components, Meeting};
@@ -67,6 +67,12 @@ pub trait Hearings {
 
     /// A hearing with everything the diff compares. Works on every older shape.
     fn stored_meeting(&mut self, event_id: &str) -> StoreResult<Option<StoredMeeting>>;
+
+    /// The same of many hearings, by row id; those that are not there are left out.
+    fn stored_meetings(&mut self, hearing_ids: &[i64]) -> StoreResult<Vec<StoredMeeting>>;
+
+    /// Every committee's name, by system code.
+    fn committee_names(&mut self) -> StoreResult<Vec<CommitteeName>>;
 
     /// event id -> `update_date` as stored, of one congress.
     fn update_dates(&mut self, congress: i64) -> StoreResult<HashMap<String, Option<String>>>;
