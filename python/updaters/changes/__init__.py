@@ -8,28 +8,29 @@
   none; `covered`: whether that is before `since`, so that nothing can be missing.
 - `filters`: `committees` (codes) and `chamber`, as they were given.
 - `counts`: `hearings`, and for each kind of change the hearings that have it.
-- `committees`: `code`, `name`, `chamber`, `sections` (a kind -> event ids), by chamber and name. A
-  subcommittee's hearings are its parent's; a hearing of two committees stands under both; those of
-  none come last, with `code` None.
+- `committees`: `code`, `name`, `chamber`, `sections` (a kind -> event ids), by chamber and name.
+  A subcommittee's hearings are its parent's; a hearing of two committees stands under both; those
+  of none come last, with `code` None.
 - `hearings`: by event id, each with `event_id`, `hearing_id`, `title`, `chamber`, `type`, `status`,
-  `date`, `time` (UTC), `start_utc`, `start_washington` (None without a time), `location`, `url` (the
-  public page), `committees` (`code`, `name`, `parent`), `changed_at` (UTC), `section` (the kind that
-  it is listed under), and `changes`: kind -> what changed.
+  `date`, `time` (UTC), `start_utc`, `start_washington` (None without a time), `location`, `url`
+  (the public page), `committees` (`code`, `name`, `parent`), `changed_at` (UTC), `section` (the
+  kind that it is listed under), and `changes`: kind -> what changed.
 
 The kinds and what stands under them in `changes`:
 
 - `new`: `witnesses`, `documents`, `bills`, `video_url` as they are now.
 - `rescheduled`: `from` and `to`, each `date`, `time`, `start_utc`, `start_washington`.
 - `postponed`, `cancelled`, `reinstated`: `from` and `to`, the status.
-- `moved`: `from` and `to`, the location. `announced`: `date`, `time` or `location` that was not known
-  before. `retitled`, `retyped`: `from` and `to`.
+- `moved`: `from` and `to`, the location. `retitled`, `retyped`: `from` and `to`.
+- `announced`: `date`, `time` or `location`, which were not known before.
 - `witnesses`: a list of `name`, `organization`, `position`. `withdrawn`: a list of names.
-- `documents`: a list of `of` ("witness", "meeting", "transcript"), `type`, `title`, `url`, `witness`.
+- `documents`: a list of `of` ("witness", "meeting", "transcript"), `type`, `title`, `url`,
+  `witness`.
 - `bills`: a list of names. `video`: `url`. `committees`: `added` and `removed`, codes.
 - `removed`: True: the hearing is no longer in the database.
 
-All of it is the net effect: what was undone, or changed and changed back, is not there; what changed
-twice is one change; what happened to a hearing after it was added belongs to its being new.
+All of it is the net effect: what was undone, or changed and changed back, is not there; what
+changed twice is one change; what happened to a hearing after it was added belongs to its being new.
 """
 
 from updaters.changes.build import report

@@ -230,21 +230,21 @@ def _grouped(
     # A wanted subcommittee brings its parent, not the other committees of a joint hearing.
     asked = {names[code]["parent"] or code for code in wanted}
     members: dict[str | None, dict[str, list[str]]] = {}
-    by_date = sorted(hearings.values(), key=lambda h: (h["date"] or "", h["time"] or "", h["event_id"]))
+    by_date = sorted(
+        hearings.values(), key=lambda h: (h["date"] or "", h["time"] or "", h["event_id"])
+    )
     for hearing in by_date:
         heads = {link["parent"] or link["code"] for link in hearing["committees"]}
         for head in (heads & asked if asked else heads) or {None}:
             sections = members.setdefault(head, {})
             sections.setdefault(hearing["section"], []).append(hearing["event_id"])
-    groups = [
-        {
-            "code": head,
-            "name": names[head]["name"] if head in names else "No committee",
-            "chamber": names[head]["chamber"] if head in names else None,
-            "sections": {kind: sections[kind] for kind in KINDS if kind in sections},
-        }
-        for head, sections in members.items()
-    ]
+    groups = []
+    for head, sections in members.items():
+        name = names.get(head or "", {"name": "No committee", "chamber": None})
+        ordered = {kind: sections[kind] for kind in KINDS if kind in sections}
+        groups.append(
+            {"code": head, "name": name["name"], "chamber": name["chamber"], "sections": ordered}
+        )
     return sorted(
         groups,
         key=lambda g: (g["code"] is None, _CHAMBERS.get(g["chamber"], 2), g["name"], g["code"]),

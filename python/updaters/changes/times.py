@@ -1,6 +1,7 @@
 """Moments: what `--since` means, and a meeting's start in Washington time."""
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from functools import cache
 from typing import Any
@@ -9,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from updaters.errors import ConfigurationError
 
 WASHINGTON = "America/New_York"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 #: Nothing is older, and far enough from the first year that there is.
 _EARLIEST = datetime(1900, 1, 1, tzinfo=timezone.utc)
@@ -101,7 +104,7 @@ def _start(day: Any, clock: Any) -> datetime | None:
     return start
 
 
-def told_slot(when: dict[str, Any]) -> str:
+def told_slot(when: Mapping[str, Any]) -> str:
     """`Thu Oct 9, 2025, 10:00 AM EDT`; the date alone where there is no time."""
     if when["start_washington"]:
         return told(datetime.fromisoformat(when["start_utc"].replace("Z", "+00:00")))
@@ -120,6 +123,4 @@ def told(moment: datetime) -> str:
 
 def _day(day: date) -> str:
     # Not by strftime, which follows the process's locale.
-    weekday = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[day.weekday()]
-    month = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()[day.month - 1]
-    return f"{weekday} {month} {day.day}, {day.year}"
+    return f"{_DAYS[day.weekday()]} {_MONTHS[day.month - 1]} {day.day}, {day.year}"
