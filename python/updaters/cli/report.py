@@ -94,12 +94,12 @@ def write_whole(path: str, text: str) -> None:
     """Write a file by way of one beside it, so that nobody ever reads half of it."""
     if os.path.isdir(path):
         raise UpdaterError(f"{path} is a folder: name a file with --output")
-    # A device or a pipe cannot be replaced; a link leads to what is.
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        with open(target, "w", encoding="utf-8") as stream:
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A device or a pipe cannot be replaced.
+        with open(path, "w", encoding="utf-8") as stream:
             stream.write(text)
         return
+    target = os.path.realpath(path)
     beside = f"{target}.{os.getpid()}.part"
     try:
         with open(beside, "x", encoding="utf-8") as stream:
