@@ -172,8 +172,12 @@ def test_a_hearing_that_is_on_again_is_reinstated(past: World) -> None:
 
 
 def test_changed_twice_is_one_change_and_changed_back_is_none(past: World) -> None:
-    update(past, 1, title="Second", meetingStatus="Canceled", witnesses=[KING])
-    update(past, 1, title="Third", meetingStatus="Scheduled", witnesses=[KING, LEE])
+    here = past.sandbox.meeting("1")["location"]
+    there = {"room": "210", "building": "Cannon House Office Building"}
+    gone = {"meetingStatus": "Canceled", "witnesses": [KING], "location": there}
+    back = {"meetingStatus": "Scheduled", "witnesses": [KING, LEE], "location": here}
+    update(past, 1, title="Second", **gone)
+    update(past, 1, title="Third", **back)
     assert changes(past, 1) == {"retitled": {"from": "Meeting 1", "to": "Third"}}
 
 
@@ -187,6 +191,13 @@ def test_what_happens_to_a_new_hearing_belongs_to_its_being_new(past: World) -> 
     names = [witness["name"] for witness in told["changes"]["new"]["witnesses"]]
     assert sorted(names) == ["Ann Lee", "David King", "Eva Novak"]
     assert told["url"] == "https://www.congress.gov/event/119th-congress/house-event/4"
+
+
+def test_the_public_page_is_built_where_none_is_stored(past: World) -> None:
+    update(past, 1, title="Other")
+    past.do("UPDATE hearings SET congress_gov_url = '', chamber = 'NoChamber', congress = 122")
+    [told] = news(past)["hearings"]
+    assert told["url"] == "https://www.congress.gov/event/122nd-congress/joint-event/1"
 
 
 def test_what_was_rolled_back_is_no_news(past: World) -> None:
@@ -358,6 +369,8 @@ def test_without_time_zone_data_times_are_utc_and_said_to_be(
     [
         ("2025-07-29", "14:00:00", "Tue Jul 29, 2025, 10:00 AM EDT"),
         ("2025-12-02", "02:30:00", "Mon Dec 1, 2025, 9:30 PM EST"),
+        ("2025-07-29", "16:05:00", "Tue Jul 29, 2025, 12:05 PM EDT"),
+        ("2025-07-29", "04:00:00", "Tue Jul 29, 2025, 12:00 AM EDT"),
         ("2025-07-29", None, "Tue Jul 29, 2025"),
         (None, None, "no date"),
         ("soon", "14:00:00", "soon"),
