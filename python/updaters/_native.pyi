@@ -99,6 +99,34 @@ class Database:
         """`at` (UTC), `run`, `batch`, `kind`, `table`, `action`, `row`, `field`, and the value
         `before` and `after`."""
 
+    def changes_since(self, since: str) -> list[dict[str, Any]]:
+        """What changed in all hearings since a moment (UTC), oldest first; empty where nothing did,
+        or where the file has no journal.
+
+        Each as in `history`, with `hearing_id` (int), `event_id` and `title` (as they are now, or
+        were when the hearing went; None where the journal does not know), and `row_id` (int or
+        None: the changed row's id in its table; of `hearing_committees` the committee's). What was
+        undone since then is left out, and its undoing too; the undoing of something older counts,
+        with `kind` "undo". `since` is `2025-10-01`, `2025-10-01 14:00:00` or of that kind, else a
+        DatabaseError.
+        """
+
+    def hearings_in_full(self, hearing_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Stored hearings by row id; those that are not there are left out.
+
+        `hearing_id`, `event_id`, `congress`, `chamber`, `title`, `hearing_type`, `status`, `date`
+        and `time` (UTC), `location`, `video_url`, `page` (the public one, built where none is
+        stored), `committees` (system codes, the primary one first), `witnesses` (`row_id`, `name`,
+        `organization`, `position`), `documents` (`of`: "witness", "meeting" or "transcript";
+        `type`, `title` (of a transcript its jacket number), `url`, `witness`), `bills` (str).
+        """
+
+    def committee_names(self) -> list[dict[str, Any]]:
+        """Every committee: `code`, `name`, `chamber`, `parent` (a system code or None)."""
+
+    def journal_begins(self) -> str | None:
+        """When the oldest batch in the journal was applied (UTC); None where there is none."""
+
     def deferred(self) -> list[dict[str, Any]]:
         """`event_id`, `reason`, `kind`, `tries`, `first_seen`, `last_tried` (UTC), oldest first."""
 

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::convert::{to_json, to_params};
 use super::row::{Cursor, Row};
 use super::watch::Watch;
-use super::{errors, report};
+use super::{agenda, errors, report};
 use crate::domain::{Components, parse_meeting};
 use crate::store::{
     self, Access, BatchHead, BatchKind, Handle, RunId, StoreError, StoreResult, UndoPolicy,
@@ -348,6 +348,39 @@ impl Database {
             .iter()
             .map(|change| report::field_change(py, change))
             .collect()
+    }
+
+    fn changes_since<'py>(
+        &self,
+        py: Python<'py>,
+        since: &str,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let changes = self.with(py, |store| store.changes_since(since))?;
+        changes
+            .iter()
+            .map(|change| report::hearing_change(py, change))
+            .collect()
+    }
+
+    fn hearings_in_full<'py>(
+        &self,
+        py: Python<'py>,
+        hearing_ids: Vec<i64>,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let meetings = self.with(py, |store| store.stored_meetings(&hearing_ids))?;
+        meetings.iter().map(|m| agenda::meeting(py, m)).collect()
+    }
+
+    fn committee_names<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let names = self.with(py, |store| store.committee_names())?;
+        names
+            .iter()
+            .map(|name| agenda::committee(py, name))
+            .collect()
+    }
+
+    fn journal_begins(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        self.with(py, |store| store.journal_begins())
     }
 
     fn deferred<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {

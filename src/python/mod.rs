@@ -1,5 +1,6 @@
 //! The Python module `updaters._native`: thin bindings, one file a class.
 
+mod agenda;
 mod bridge;
 mod client;
 mod connection;

@@ -1,10 +1,13 @@
 //! What the store reports, as plain dicts.
 
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyString};
 
 use super::convert::from_sql;
-use crate::store::{Comparison, Deferred, FieldChange, Held, RunInfo, Soundness, UndoReport};
+use crate::store::{
+    Comparison, Deferred, FieldChange, HearingChange, Held, RunInfo, Soundness, UndoReport,
+};
 
 pub fn undo<'py>(
     py: Python<'py>,
@@ -23,16 +26,31 @@ pub fn undo<'py>(
 
 pub fn field_change<'py>(py: Python<'py>, change: &FieldChange) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    dict.set_item("at", &change.at)?;
-    dict.set_item("run", change.run)?;
-    dict.set_item("batch", change.batch)?;
-    dict.set_item("kind", &change.kind)?;
-    dict.set_item("table", &change.table)?;
-    dict.set_item("action", change.action)?;
-    dict.set_item("row", &change.row)?;
-    dict.set_item("field", &change.field)?;
-    dict.set_item("before", from_sql(py, &change.before)?)?;
-    dict.set_item("after", from_sql(py, &change.after)?)?;
+    // Interned, as there may be very many of these.
+    let word = |text: &str| PyString::intern(py, text);
+    dict.set_item(intern!(py, "at"), word(&change.at))?;
+    dict.set_item(intern!(py, "run"), change.run)?;
+    dict.set_item(intern!(py, "batch"), change.batch)?;
+    dict.set_item(intern!(py, "kind"), word(&change.kind))?;
+    dict.set_item(intern!(py, "table"), word(&change.table))?;
+    dict.set_item(intern!(py, "action"), word(change.action))?;
+    dict.set_item(intern!(py, "row"), &change.row)?;
+    dict.set_item(intern!(py, "field"), word(&change.field))?;
+    dict.set_item(intern!(py, "before"), from_sql(py, &change.before)?)?;
+    dict.set_item(intern!(py, "after"), from_sql(py, &change.after)?)?;
+    Ok(dict)
+}
+
+pub fn hearing_change<'py>(
+    py: Python<'py>,
+    change: &HearingChange,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = field_change(py, &change.change)?;
+    let word = |text: &Option<String>| text.as_deref().map(|text| PyString::intern(py, text));
+    dict.set_item(intern!(py, "hearing_id"), change.hearing_id)?;
+    dict.set_item(intern!(py, "event_id"), word(&change.event_id))?;
+    dict.set_item(intern!(py, "title"), word(&change.title))?;
+    dict.set_item(intern!(py, "row_id"), change.row_id)?;
     Ok(dict)
 }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::StoreResult;
 use super::types::{
-    Answer, BatchFigures, BatchHead, BatchId, DeferKind, Deferred, FieldChange, HandMade, Held,
-    PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting, UndoPolicy,
-    UndoReport, UpdateLog, Written,
+    Answer, BatchFigures, BatchHead, BatchId, CommitteeName, DeferKind, Deferred, FieldChange,
+    HandMade, HearingChange, Held, PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams,
+    StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
 };
 use crate::domain::{Committee, Components, Meeting};
 
@@ -67,6 +67,12 @@ pub trait Hearings {
 
     /// A hearing with everything the diff compares. Works on every older shape.
     fn stored_meeting(&mut self, event_id: &str) -> StoreResult<Option<StoredMeeting>>;
+
+    /// The same of many hearings, by row id; those that are not there are left out.
+    fn stored_meetings(&mut self, hearing_ids: &[i64]) -> StoreResult<Vec<StoredMeeting>>;
+
+    /// Every committee's name, by system code.
+    fn committee_names(&mut self) -> StoreResult<Vec<CommitteeName>>;
 
     /// event id -> `update_date` as stored, of one congress.
     fn update_dates(&mut self, congress: i64) -> StoreResult<HashMap<String, Option<String>>>;
@@ -140,6 +146,13 @@ pub trait Journal {
 
     /// What changed in a hearing, oldest first; empty where the journal knows nothing of it.
     fn history(&mut self, event_id: &str) -> StoreResult<Vec<FieldChange>>;
+
+    /// What changed in all hearings since a moment (UTC), oldest first, in one pass. What was undone
+    /// since then is left out with its undoing; the undoing of something older counts as a change.
+    fn changes_since(&mut self, since: &str) -> StoreResult<Vec<HearingChange>>;
+
+    /// When the oldest batch that the journal still has was applied (UTC); `None` where it has none.
+    fn journal_begins(&mut self) -> StoreResult<Option<String>>;
 
     /// Removes journal entries older than this many days; -> batches removed.
     fn prune_journal(&mut self, days: i64) -> StoreResult<usize>;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::domain::{Chamber, Meeting};
+
 /// A value as SQLite keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SqlValue {
@@ -124,6 +126,33 @@ pub struct StoredMeeting {
     pub supporting_documents: Vec<StoredDocument>,
     pub transcripts: Vec<StoredTranscript>,
     pub bills: Vec<StoredBill>,
+}
+
+impl StoredMeeting {
+    /// The public page: as stored, else built from congress, chamber and event id.
+    pub fn page(&self) -> Option<String> {
+        let stored = self.congress_gov_url.as_deref().map(str::trim);
+        if let Some(page) = stored.filter(|page| !page.is_empty()) {
+            return Some(page.to_owned());
+        }
+        let meeting = Meeting {
+            event_id: self.event_id.clone(),
+            congress: self.congress,
+            chamber: self.chamber.as_deref().and_then(Chamber::parse),
+            ..Meeting::default()
+        };
+        meeting.congress_gov_url()
+    }
+}
+
+/// A committee as it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitteeName {
+    pub system_code: String,
+    pub name: String,
+    pub chamber: String,
+    /// System code of the committee whose subcommittee it is.
+    pub parent: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,6 +335,18 @@ pub struct FieldChange {
     pub field: String,
     pub before: SqlValue,
     pub after: SqlValue,
+}
+
+/// A `FieldChange` with the hearing that it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HearingChange {
+    pub hearing_id: i64,
+    /// Also of a hearing that is gone, where the journal saw it; so is the title.
+    pub event_id: Option<String>,
+    pub title: Option<String>,
+    /// The changed row's id in its table; of a link to a committee, the committee's.
+    pub row_id: Option<i64>,
+    pub change: FieldChange,
 }
 
 /// A past run, as `hearing-updater rollback` and the ledger know it.

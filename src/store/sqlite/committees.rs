@@ -1,9 +1,9 @@
 //! Committees and the hearings' links to them.
 
-use super::db::{Db, utc_now};
+use super::db::{Db, text, utc_now};
 use super::hearings_read::links;
 use crate::domain::{Committee, Meeting};
-use crate::store::{Related, StoreError, StoreResult, Written};
+use crate::store::{CommitteeName, Related, StoreError, StoreResult, Written};
 
 /// The row id of a committee by its system code, case aside.
 pub(super) fn find(db: Db<'_>, system_code: &str) -> StoreResult<Option<i64>> {
@@ -24,6 +24,26 @@ pub(super) fn find(db: Db<'_>, system_code: &str) -> StoreResult<Option<i64>> {
         [&code],
         |r| r.get(0),
     )
+}
+
+/// Every committee's name, by system code.
+pub(super) fn names(db: Db<'_>) -> StoreResult<Vec<CommitteeName>> {
+    if !db.exists("committees")? {
+        return Ok(Vec::new());
+    }
+    let list = db.select_list("committees", "c.", &["system_code", "name", "chamber"])?;
+    let sql = format!(
+        "SELECT {list}, p.system_code FROM committees c \
+         LEFT JOIN committees p ON p.committee_id = c.parent_committee_id ORDER BY 1"
+    );
+    db.all("committees", &sql, [], |r| {
+        Ok(CommitteeName {
+            system_code: text(r, 0)?.unwrap_or_default(),
+            name: text(r, 1)?.unwrap_or_default(),
+            chamber: text(r, 2)?.unwrap_or_default(),
+            parent: text(r, 3)?,
+        })
+    })
 }
 
 /// Brings a hearing's links in step with the committees that its meeting names.

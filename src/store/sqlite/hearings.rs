@@ -7,7 +7,8 @@ use super::db::{Db, integer, quoted, sql_value, text};
 use super::{SqliteStore, committees, hearings_write, witnesses};
 use crate::domain::{Committee, Components, Meeting};
 use crate::store::{
-    Hearings, Related, Row, StoreError, StoreResult, StoredMeeting, Transactions, Written,
+    CommitteeName, Hearings, Related, Row, StoreError, StoreResult, StoredMeeting, Transactions,
+    Written,
 };
 
 impl SqliteStore {
@@ -63,6 +64,22 @@ impl Hearings for SqliteStore {
         };
         super::hearings_read::related(db, &mut meeting)?;
         Ok(Some(meeting))
+    }
+
+    fn stored_meetings(&mut self, hearing_ids: &[i64]) -> StoreResult<Vec<StoredMeeting>> {
+        let db = self.reading()?;
+        let mut meetings = Vec::with_capacity(hearing_ids.len());
+        for id in hearing_ids {
+            if let Some(mut meeting) = read_hearing(db, Key::Id(*id))? {
+                super::hearings_read::related(db, &mut meeting)?;
+                meetings.push(meeting);
+            }
+        }
+        Ok(meetings)
+    }
+
+    fn committee_names(&mut self) -> StoreResult<Vec<CommitteeName>> {
+        committees::names(self.reading()?)
     }
 
     fn update_dates(&mut self, congress: i64) -> StoreResult<HashMap<String, Option<String>>> {

@@ -4,18 +4,57 @@ use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeSet, HashMap};
 
 use super::db::{Db, text};
+use super::history_names::{Names, RowName};
 use super::journal_entries::{ENTRY, Entry, Op, entry};
-use super::journal_image::{Cell, Image};
+use super::journal_image::Cell;
 use crate::store::{BatchId, FieldChange, RunId, SqlValue, StoreResult};
 
 /// Columns that follow every change and tell nothing of it.
-const SILENT: [&str; 2] = ["updated_at", "created_at"];
+pub(super) const SILENT: [&str; 2] = ["updated_at", "created_at"];
 
-struct Origin {
+/// The batch that a change came with.
+pub(super) struct Origin {
     at: String,
     run: Option<RunId>,
     batch: Option<i64>,
     kind: String,
+}
+
+pub(super) const ORIGIN: &str = "created_at, run_id, kind, NULLIF(batch_number, 0)";
+
+/// An origin of a row that begins with `ORIGIN`.
+pub(super) fn origin(row: &rusqlite::Row<'_>) -> rusqlite::Result<Origin> {
+    Ok(Origin {
+        at: text(row, 0)?.unwrap_or_default(),
+        run: row.get(1)?,
+        kind: text(row, 2)?.unwrap_or_default(),
+        batch: row.get(3)?,
+    })
+}
+
+/// What an entry says of its row, or of one field of it.
+pub(super) struct Said {
+    pub(super) action: &'static str,
+    field: String,
+    before: SqlValue,
+    after: SqlValue,
+}
+
+impl Said {
+    pub(super) fn by(self, origin: &Origin, table: &str, row: &str) -> FieldChange {
+        FieldChange {
+            at: origin.at.clone(),
+            run: origin.run,
+            batch: origin.batch,
+            kind: origin.kind.clone(),
+            table: table.to_owned(),
+            action: self.action,
+            row: row.to_owned(),
+            field: self.field,
+            before: self.before,
+            after: self.after,
+        }
+    }
 }
 
 pub(super) fn history(db: Db<'_>, event_id: &str) -> StoreResult<Vec<FieldChange>> {
@@ -27,34 +66,26 @@ pub(super) fn history(db: Db<'_>, event_id: &str) -> StoreResult<Vec<FieldChange
     }
     entries.sort_by_key(|e| e.id);
     let mut origins: HashMap<i64, Origin> = HashMap::new();
+    let mut names = Names::new(db);
     let mut changes = Vec::new();
     for entry in &entries {
         let origin = match origins.entry(entry.batch) {
             Slot::Occupied(known) => known.into_mut(),
-            Slot::Vacant(new) => match origin(db, entry.batch)? {
+            Slot::Vacant(new) => match origin_of(db, entry.batch)? {
                 Some(origin) => new.insert(origin),
                 None => continue,
             },
         };
-        describe(db, entry, origin, &mut changes)?;
+        let row = names.told(&RowName::of(entry))?;
+        let said = said(entry).into_iter();
+        changes.extend(said.map(|said| said.by(origin, &entry.table, &row)));
     }
     Ok(changes)
 }
 
-fn origin(db: Db<'_>, batch: BatchId) -> StoreResult<Option<Origin>> {
-    db.one(
-        "journal",
-        "SELECT created_at, run_id, kind, NULLIF(batch_number, 0) FROM updater_batches WHERE batch_id = ?1",
-        [batch],
-        |r| {
-            Ok(Origin {
-                at: text(r, 0)?.unwrap_or_default(),
-                run: r.get(1)?,
-                kind: text(r, 2)?.unwrap_or_default(),
-                batch: r.get(3)?,
-            })
-        },
-    )
+fn origin_of(db: Db<'_>, batch: BatchId) -> StoreResult<Option<Origin>> {
+    let sql = format!("SELECT {ORIGIN} FROM updater_batches WHERE batch_id = ?1");
+    db.one("journal", &sql, [batch], origin)
 }
 
 /// Row ids that the event has or had.
@@ -81,117 +112,24 @@ fn hearing_ids(db: Db<'_>, event_id: &str) -> StoreResult<BTreeSet<i64>> {
     Ok(ids)
 }
 
-fn describe(
-    db: Db<'_>,
-    entry: &Entry,
-    origin: &Origin,
-    changes: &mut Vec<FieldChange>,
-) -> StoreResult<()> {
-    let Some(image) = entry.after.as_ref().or(entry.before.as_ref()) else {
-        return Ok(());
-    };
-    let row = row_name(db, &entry.table, image)?;
-    let change = |action, field: &str, before: Option<&Cell>, after: Option<&Cell>| FieldChange {
-        at: origin.at.clone(),
-        run: origin.run,
-        batch: origin.batch,
-        kind: origin.kind.clone(),
-        table: entry.table.clone(),
+pub(super) fn said(entry: &Entry) -> Vec<Said> {
+    let say = |action, field: &str, before: Option<&Cell>, after: Option<&Cell>| Said {
         action,
-        row: row.clone(),
         field: field.to_owned(),
         before: before.cloned().map_or(SqlValue::Null, Cell::into_sql_value),
         after: after.cloned().map_or(SqlValue::Null, Cell::into_sql_value),
     };
     match (entry.op, &entry.before, &entry.after) {
-        (Op::Update, Some(before), Some(after)) => {
-            for (column, now) in &after.0 {
-                let was = before.get(column);
-                if SILENT.contains(&column.as_str()) || was.is_some_and(|was| was.same(now)) {
-                    continue;
-                }
-                changes.push(change("changed", column, was, Some(now)));
-            }
-        }
-        (Op::Delete, ..) => changes.push(change("removed", "", None, None)),
-        _ => changes.push(change("added", "", None, None)),
+        (Op::Update, Some(before), Some(after)) => after
+            .0
+            .iter()
+            .map(|(column, now)| (column, before.get(column), now))
+            .filter(|(column, was, now)| {
+                !SILENT.contains(&column.as_str()) && !was.is_some_and(|was| was.same(now))
+            })
+            .map(|(column, was, now)| say("changed", column, was, Some(now)))
+            .collect(),
+        (Op::Delete, ..) => vec![say("removed", "", None, None)],
+        _ => vec![say("added", "", None, None)],
     }
-    Ok(())
-}
-
-/// A row as people know it; empty for the hearing itself.
-fn row_name(db: Db<'_>, table: &str, image: &Image) -> StoreResult<String> {
-    let own = |column| image.text(column).unwrap_or_else(|| "?".to_owned());
-    Ok(match table {
-        "hearings" => String::new(),
-        "hearing_committees" => {
-            format!(
-                "committee {}",
-                named(db, "committees", "committee_id", "system_code", image)?
-            )
-        }
-        "witness_appearances" => {
-            format!(
-                "witness {}",
-                named(db, "witnesses", "witness_id", "full_name", image)?
-            )
-        }
-        "hearing_transcripts" => format!("transcript {}", own("jacket_number")),
-        "hearing_bills" => format!("bill {}", bill(db, image)?),
-        _ => match image.text("document_url").or_else(|| image.text("title")) {
-            Some(told) => format!("document {told}"),
-            None => format!(
-                "row {}",
-                image
-                    .0
-                    .first()
-                    .and_then(|(_, c)| c.readable())
-                    .unwrap_or_default()
-            ),
-        },
-    })
-}
-
-/// The name of a row that another one refers to: as it is now, else as the journal last saw it.
-fn named(db: Db<'_>, table: &str, key: &str, name: &str, image: &Image) -> StoreResult<String> {
-    let Some(id) = image.integer(key) else {
-        return Ok("?".to_owned());
-    };
-    if db.exists(table)? {
-        let sql = format!("SELECT {name} FROM {table} WHERE {key} = ?1");
-        if let Some(Some(found)) = db.one(table, &sql, [id], |r| text(r, 0))? {
-            return Ok(found);
-        }
-    }
-    let sql = format!(
-        "SELECT {ENTRY} FROM updater_journal WHERE table_name = ?1 \
-         AND (instr(before, ?2) OR instr(after, ?2)) ORDER BY entry_id DESC"
-    );
-    let part = format!("\"{key}\":{id}");
-    let seen = db.all("journal", &sql, [table, part.as_str()], entry)?;
-    let images = seen
-        .into_iter()
-        .flatten()
-        .filter_map(|e| e.after.or(e.before));
-    let found = images
-        .filter(|i| i.integer(key) == Some(id))
-        .find_map(|i| i.text(name));
-    Ok(found.unwrap_or_else(|| id.to_string()))
-}
-
-fn bill(db: Db<'_>, image: &Image) -> StoreResult<String> {
-    let Some(id) = image.integer("bill_id") else {
-        return Ok("?".to_owned());
-    };
-    let found = if db.exists("bills")? {
-        db.one(
-            "bills",
-            "SELECT bill_type || ' ' || bill_number || ' (' || congress || ')' FROM bills WHERE bill_id = ?1",
-            [id],
-            |r| text(r, 0),
-        )?
-    } else {
-        None
-    };
-    Ok(found.flatten().unwrap_or_else(|| id.to_string()))
 }

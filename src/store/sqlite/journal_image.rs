@@ -3,10 +3,10 @@
 //! Integers and reals stay apart (a real always has a point or an exponent); what JSON has no word for
 //! is tagged: `{"$blob": "00ff"}`, `{"$text": "ff"}` (text that is not UTF-8), `{"$real": "inf"}`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::store::SqlValue;
 
@@ -119,36 +119,87 @@ impl Image {
 
     /// `None` where the text is no image of ours.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let Value::Object(map) = serde_json::from_str(text).ok()? else {
-            return None;
-        };
-        map.into_iter()
-            .map(|(name, value)| Some((name, cell_of(value)?)))
-            .collect::<Option<_>>()
-            .map(Self)
+        serde_json::from_str(text).ok()
     }
 }
 
-fn cell_of(value: Value) -> Option<Cell> {
-    Some(match value {
-        Value::Null => Cell::Null,
-        Value::String(text) => Cell::Text(text.into_bytes()),
-        Value::Number(n) => match n.as_i64() {
-            Some(i) => Cell::Integer(i),
-            None => Cell::Real(n.as_f64()?),
-        },
-        Value::Object(map) => {
-            let (tag, value) = map.into_iter().next()?;
-            let text = value.as_str()?;
-            match tag.as_str() {
-                "$blob" => Cell::Blob(unhex(text)?),
-                "$text" => Cell::Text(unhex(text)?),
-                "$real" => Cell::Real(text.parse().ok()?),
-                _ => return None,
-            }
+// Straight into cells: a journal of months is read at once, and a tree of values in between would
+// take as long again.
+impl<'de> Deserialize<'de> for Image {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ImageVisitor)
+    }
+}
+
+struct ImageVisitor;
+
+impl<'de> Visitor<'de> for ImageVisitor {
+    type Value = Image;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("columns and values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Image, A::Error> {
+        let mut cells = Vec::with_capacity(24);
+        while let Some(pair) = map.next_entry()? {
+            cells.push(pair);
         }
-        Value::Bool(_) | Value::Array(_) => return None,
-    })
+        Ok(Image(cells))
+    }
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CellVisitor)
+    }
+}
+
+struct CellVisitor;
+
+impl<'de> Visitor<'de> for CellVisitor {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("null, a number, text or a tagged value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Cell, E> {
+        Ok(Cell::Null)
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Cell, E> {
+        Ok(Cell::Integer(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
+        i64::try_from(value)
+            .map(Cell::Integer)
+            .map_err(|_| E::custom("a number beyond 64 bits"))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Cell, E> {
+        Ok(Cell::Real(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Cell, E> {
+        Ok(Cell::Text(value.as_bytes().to_vec()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Cell, E> {
+        Ok(Cell::Text(value.into_bytes()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+        let tagged = map.next_entry::<String, String>()?;
+        let cell = tagged.and_then(|(tag, text)| match tag.as_str() {
+            "$blob" => unhex(&text).map(Cell::Blob),
+            "$text" => unhex(&text).map(Cell::Text),
+            "$real" => text.parse().ok().map(Cell::Real),
+            _ => None,
+        });
+        cell.ok_or_else(|| A::Error::custom("no value of ours"))
+    }
 }
 
 /// Appends `"name":value` (with a comma where it is not the first) to a JSON object under way.

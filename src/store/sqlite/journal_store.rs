@@ -1,12 +1,13 @@
 //! The journal's face: undoing, history, retention, past runs.
 
 use super::SqliteStore;
-use super::db::Db;
+use super::db::{Db, text};
 use super::journal_entries::{Op, entries};
-use super::{history, ledger_runs, undo, undo_by_hand};
+use super::{changes_since, history, ledger_runs, undo, undo_by_hand};
+use crate::domain::parse_datetime;
 use crate::store::{
-    BatchHead, BatchId, BatchKind, FieldChange, HandMade, Journal, RunId, RunInfo, StoreError,
-    StoreResult, Transactions, UndoPolicy, UndoReport,
+    BatchHead, BatchId, BatchKind, FieldChange, HandMade, HearingChange, Journal, RunId, RunInfo,
+    StoreError, StoreResult, Transactions, UndoPolicy, UndoReport,
 };
 
 impl SqliteStore {
@@ -46,6 +47,29 @@ impl Journal for SqliteStore {
             return Ok(Vec::new());
         }
         history::history(db, event_id)
+    }
+
+    fn changes_since(&mut self, since: &str) -> StoreResult<Vec<HearingChange>> {
+        let Some(moment) = parse_datetime(since) else {
+            return Err(StoreError::BadRecord {
+                what: format!("'{since}'"),
+                problem: "not a date or a time, such as 2025-10-01 14:00:00 (UTC)".to_owned(),
+            });
+        };
+        let db = self.reading()?;
+        if !db.exists("updater_journal")? || !db.exists("hearings")? {
+            return Ok(Vec::new());
+        }
+        changes_since::changes_since(db, &moment.stored())
+    }
+
+    fn journal_begins(&mut self) -> StoreResult<Option<String>> {
+        let db = self.reading()?;
+        if !db.exists("updater_batches")? {
+            return Ok(None);
+        }
+        let sql = "SELECT min(created_at) FROM updater_batches WHERE first_entry IS NOT NULL";
+        Ok(db.one("journal", sql, [], |r| text(r, 0))?.flatten())
     }
 
     fn prune_journal(&mut self, days: i64) -> StoreResult<usize> {

@@ -2,6 +2,7 @@
 
 mod backup;
 mod bills;
+mod changes_since;
 mod classify;
 mod committees;
 mod compare;
@@ -15,6 +16,7 @@ mod hearings;
 mod hearings_read;
 mod hearings_write;
 mod history;
+mod history_names;
 mod init;
 mod journal;
 mod journal_entries;

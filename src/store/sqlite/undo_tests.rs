@@ -8,6 +8,7 @@ use crate::store::{
 };
 
 mod by_hand;
+mod changes;
 mod conflicts;
 mod history;
 
