@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 from matplotlib import pyplot
+from matplotlib.collections import LineCollection
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
@@ -45,7 +46,11 @@ def draw(frame: "DataFrame", ax: "Axes | None") -> "Axes":
 
 
 def _title(frame: "DataFrame", undated: int) -> str:
-    counts = (("failed", _failed(frame)), ("undone", _undone(frame)))
+    counts = (
+        ("failed", _failed(frame)),
+        ("undone", _undone(frame)),
+        ("never ended", _open_ended(frame)),
+    )
     parts = [f"{len(frame)} run{'' if len(frame) == 1 else 's'}"]
     parts += [f"{which.sum()} {what}" for what, which in counts if which.any()]
     if undated:
@@ -58,8 +63,7 @@ def _fill(axes: "list[Axes]", frame: "DataFrame") -> None:
     when = frame["started_at"].dt.tz_localize(None).to_numpy()
     added, updated = _numbers(frame, "hearings_added", 0), _numbers(frame, "hearings_updated", 0)
     took = _numbers(frame, "duration_seconds", numpy.nan)
-    failed, undone = _failed(frame), _undone(frame)
-    open_ended = frame["success"].isna().to_numpy(dtype=bool)
+    failed, undone, open_ended = _failed(frame), _undone(frame), _open_ended(frame)
 
     # In points rather than in days: runs minutes apart stay to be seen in a plot of a year.
     width = float(numpy.clip(330 / len(frame), 1, 9))
@@ -83,17 +87,17 @@ def _fill(axes: "list[Axes]", frame: "DataFrame") -> None:
     ):
         if which.any():
             marks: dict[str, Any] = {"s": size * 2.2, "c": colour, "marker": marker, "zorder": 3}
-            seconds.scatter(when[which], low[which], label=label, **marks)
+            seconds.scatter(when[which], low[which], label=label, clip_on=False, **marks)
     for moment in when[failed]:
         for one in axes:
             one.axvline(moment, color=FAILED, alpha=0.25, linewidth=max(width, 2), zorder=0)
-    seconds.set_ylim(bottom=0)
+    seconds.set_ylim(0, max(0.1, float(low.max()) * 1.12))
     _dates(seconds, when)
     for one in (stored, checked):
         one.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     seconds.yaxis.set_major_locator(MaxNLocator(nbins=4))
     handles = [handle for one in axes for handle in one.get_legend_handles_labels()[0]]
-    stored.legend(
+    legend = stored.legend(
         handles=handles,
         loc="lower left",
         bbox_to_anchor=(0, 1),
@@ -104,6 +108,9 @@ def _fill(axes: "list[Axes]", frame: "DataFrame") -> None:
         columnspacing=1.2,
         handlelength=1.2,
     )
+    for handle in legend.legend_handles:
+        if isinstance(handle, LineCollection):
+            handle.set_linewidth(9)
 
 
 def _dates(ax: "Axes", when: Any) -> None:
@@ -122,6 +129,10 @@ def _numbers(frame: "DataFrame", column: str, missing: float) -> Any:
 
 def _failed(frame: "DataFrame") -> Any:
     return (~frame["success"]).fillna(False).to_numpy(dtype=bool)
+
+
+def _open_ended(frame: "DataFrame") -> Any:
+    return frame["success"].isna().to_numpy(dtype=bool)
 
 
 def _undone(frame: "DataFrame") -> Any:
