@@ -20,12 +20,14 @@ def table(caption: str, rows: Iterable[tuple[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if not isinstance(value, list):
-        return _text(_told(value))
-    lines = [_text(_told(item)) for item in value[:SHOWN]]
-    if len(value) > SHOWN:
-        lines.append(f"... and {len(value) - SHOWN} more")
-    return "<br>".join(lines) or "none"
+    if isinstance(value, list):
+        return "<br>".join(map(_text, _some(value))) or "none"
+    return _text(_told(value))
+
+
+def _some(items: list[Any]) -> list[str]:
+    more = [f"... and {len(items) - SHOWN} more"] if len(items) > SHOWN else []
+    return [_told(item) for item in items[:SHOWN]] + more
 
 
 def _told(value: Any) -> str:
@@ -36,7 +38,7 @@ def _told(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_told(item)}" for name, item in value.items())
     if isinstance(value, list):
-        return "; ".join(_told(item) for item in value[: SHOWN + 1])
+        return "; ".join(_some(value))
     return str(value)
 
 

@@ -18,7 +18,6 @@ import importlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["batches", "changes", "plot_runs", "runs"]
 
 _UTC = "datetime64[us, UTC]"
+
+#: Before every journal.
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 _RUNS = {
     "run": "Int64",
@@ -151,7 +153,7 @@ def changes(db: "Source" = None, since: "Since" = None) -> "DataFrame":
     `field` "" and says in `row` which it is ("" for the hearing itself). What was undone within the
     time is left out.
     """
-    start = _moment(since) or datetime.min.replace(tzinfo=timezone.utc)
+    start = max(_moment(since) or _EPOCH, _EPOCH)
     rows = _read(db, lambda native: native.changes_since(_text(start)))
     return _frame(_with_utc(rows), _CHANGES)
 
@@ -196,10 +198,15 @@ def _read(
     """Ask a handle that cannot write."""
     _need("pandas")
     path = _path(db)
-    with closing(_native.Database(path, read_only=True)) as native:
+    native = _native.Database(path, read_only=True)
+    try:
         if "hearings" not in native.table_counts():
             raise UpdaterError(f"{path}: not a hearings database: it has no table hearings")
         return question(native)
+    finally:
+        # Asked inside a batch, by an override of it: closing would end the batch's transaction.
+        if not native.in_transaction:
+            native.close()
 
 
 def _path(db: Any) -> str:
