@@ -17,7 +17,7 @@ that the end of summer time repeats, a start is taken for the first of the two.
 import importlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from updaters.errors import ConfigurationError, UpdaterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
     from updaters.daily_updater import DailyUpdater
     from updaters.database import Database
@@ -299,13 +299,22 @@ def _with_utc(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 # --- frames --------------------------------------------------------------------------------------
 
 
-def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> "DataFrame":
+def _frame(rows: list[dict[str, Any]], columns: Mapping[str, str]) -> "DataFrame":
     pandas = _need("pandas")
-    rows = list(rows)
     frame: DataFrame = pandas.DataFrame(
-        {
-            name: pandas.Series([row[name] for row in rows], dtype=dtype)
-            for name, dtype in columns.items()
-        }
+        {name: _column([row[name] for row in rows], dtype) for name, dtype in columns.items()}
     )
     return frame
+
+
+def _column(values: list[Any], dtype: str) -> "Series[Any]":
+    pandas = _need("pandas")
+    if dtype != _UTC:
+        column: Series[Any] = pandas.Series(values, dtype=dtype)
+        return column
+    # Before pandas 2.1 a zone with a list means nanoseconds, which end in 2262.
+    numpy = _need("numpy")
+    naive = [moment and moment.replace(tzinfo=None) for moment in values]
+    moments: Series[Any] = pandas.Series(numpy.array(naive, dtype="datetime64[us]"))
+    in_utc: Series[Any] = moments.dt.tz_localize("UTC")
+    return in_utc
