@@ -230,6 +230,7 @@ def test_the_database_may_be_given_in_many_ways(
         (pandas.Timestamp("1990-01-01", tz="Europe/Berlin"), 3),
         ("1990-01-01", 3),
         ("1990-01-01T12:30:00+02:00", 3),
+        ("1990-01-01T12:30:00Z", 3),
         (datetime(2999, 1, 1, tzinfo=timezone.utc), 0),
     ],
 )

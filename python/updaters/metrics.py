@@ -268,7 +268,8 @@ def _told(text: str) -> datetime | timedelta:
     ago = _AGO.fullmatch(text)
     if ago:
         return timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
-    return datetime.fromisoformat(text)
+    # Python 3.10 knows no Z.
+    return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
 
 
 def _text(moment: datetime) -> str:
