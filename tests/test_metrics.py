@@ -31,13 +31,14 @@ CREATE TABLE update_logs (log_id INTEGER PRIMARY KEY, update_date TEXT, start_ti
 INSERT INTO update_logs VALUES
     (1, '2025-10-13', '2025-10-13 21:25:58', '2025-10-13 21:26:10', 12.5, 9, 4, 0, '[]', 1),
     (2, '2025-10-14', '2025-10-14 21:00:00', NULL, NULL, NULL, NULL, 1, '["no answer"]', 0),
-    (3, '2025-11-02', '2025-11-02T01:59:30.250000', '2025-11-02T01:00:30', 60, 9, 0, 0, NULL, 1);
+    (3, '2025-11-02', '2025-11-02T01:59:30.250000', '2025-11-02T01:00:30', 60, 9, 0, 0, NULL, 1),
+    (4, '2025-11-05', '2025-11-05T10:00:00+00:00', 'half past ten', 60, 9, 0, 0, NULL, 1);
 """
 
 
 @pytest.fixture
 def old_program(legacy_db: Path) -> Path:
-    """A database without our tables, with three runs of the older program."""
+    """A database without our tables, with four runs of older programs."""
     with closing(sqlite3.connect(legacy_db)) as db:
         db.executescript(LOGS)
     return legacy_db
@@ -93,14 +94,16 @@ def test_a_run_that_never_ended(filled: World) -> None:
 
 def test_the_older_programs_log_alone_gives_its_runs(old_program: Path) -> None:
     frame = metrics.runs(old_program, tz="America/New_York")
-    assert frame["log_id"].tolist() == [1, 2, 3]
+    assert frame["log_id"].tolist() == [1, 2, 3, 4]
     assert frame["run"].isna().all() and frame["batches_applied"].isna().all()
-    assert frame["success"].tolist() == [True, False, True]
-    assert frame["errors"].tolist() == [[], ["no answer"], []]
+    assert frame["success"].tolist() == [True, False, True, True]
+    assert frame["errors"].tolist() == [[], ["no answer"], [], []]
     assert frame["started_at"][0] == utc("2025-10-14 01:25:58")
     assert frame["duration_seconds"][0] == 12.5
-    assert frame["duration_seconds"].isna().tolist() == [False, True, False]
-    assert frame["ended_at"].isna().tolist() == [False, True, False]
+    # With an offset it is no naive time.
+    assert frame["started_at"][3] == utc("2025-11-05 10:00")
+    assert frame["duration_seconds"].isna().tolist() == [False, True, False, False]
+    assert frame["ended_at"].isna().tolist() == [False, True, False, True]
     assert frame["hearings_added"].isna().all()
 
 
@@ -119,8 +122,8 @@ def test_naive_times_are_this_machines_unless_a_zone_is_named(
     time.tzset()
     try:
         assert metrics.runs(old_program)["started_at"][0] == utc("2025-10-13 15:40:58")
-        assert len(metrics.runs(old_program, since="2025-10-13 21:25:58")) == 3
-        assert len(metrics.runs(old_program, since="2025-10-13 21:25:59")) == 2
+        assert len(metrics.runs(old_program, since="2025-10-13 21:25:58")) == 4
+        assert len(metrics.runs(old_program, since="2025-10-13 21:25:59")) == 3
     finally:
         monkeypatch.undo()
         time.tzset()
