@@ -136,6 +136,25 @@ class Database:
     def runs(self, newest: int = 20) -> list[dict[str, Any]]:
         """`run`, `started_at`, `ended_at` (local), `congress`, `mode`, `success`, `batches`."""
 
+    def run_figures(self, since: str | None = None) -> list[dict[str, Any]]:
+        """Every run that `update_logs` or our own table knows, oldest first.
+
+        `run` (None for another program's), `log_id` (None where it never ended), `started_at`,
+        `ended_at` (naive local), `duration_seconds`, `congress`, `mode`, `trigger_source`,
+        `success` (bool or None), the counters of `update_logs`, `error_count`, `errors` (list of
+        str), `batches_applied`, `batches_failed`, `batches_skipped`, `batches_undone` (None where
+        that is not known). `since`: naive local, `2025-10-01 14:00:00`.
+        """
+
+    def batch_figures(self, since: str | None = None) -> list[dict[str, Any]]:
+        """Every batch that the journal still has, oldest first.
+
+        `run`, `batch` (its number in the run), `id`, `at` (UTC), `kind`, `outcome` (applied,
+        undone, failed, skipped, unchanged), `size`, `records`, `entries` (rows written),
+        `validate_ms`, `apply_ms`, `commit_ms` (None for a step that was not taken), `error`,
+        `issues` (list of str). `since`: UTC, `2025-10-01 14:00:00`.
+        """
+
 @final
 class RunLock:
     """One run at a time on one database: taken by `with`, or an error that says who holds it."""

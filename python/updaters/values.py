@@ -83,6 +83,17 @@ class UpdateMetrics:
             result["deferred"] = plain(self.deferred)
         return result
 
+    def _repr_html_(self) -> str:
+        """The table that Jupyter shows."""
+        from updaters.html_table import table
+
+        rows: dict[str, Any] = {}
+        for name, value in self.to_dict().items():
+            # The optional parts, each a dict, in the rows of the rest.
+            rows.update(value if isinstance(value, dict) else {name: value})
+        rows.pop("enabled", None)
+        return table("One run", rows.items())
+
     def __repr__(self) -> str:
         return (
             f"<UpdateMetrics checked={self.hearings_checked} updated={self.hearings_updated} "
@@ -159,6 +170,12 @@ class BatchResult:
             "error": self.error,
             "issues": plain(self.issues),
         }
+
+    def _repr_html_(self) -> str:
+        """The table that Jupyter shows."""
+        from updaters.html_table import table
+
+        return table("One batch", plain(self.to_dict()).items())
 
     def __repr__(self) -> str:
         return (

@@ -66,7 +66,8 @@ pub struct Report {
     pub error: Option<String>,
     pub issues: Vec<String>,
     pub validate_ms: f64,
-    pub apply_ms: f64,
+    /// With the commit; `None` where it was skipped.
+    pub apply_ms: Option<f64>,
 }
 
 /// How the batches of a window are counted: a full run counts on from window to window.
@@ -78,7 +79,8 @@ pub struct Numbering {
     pub count: usize,
 }
 
-fn ms(since: Instant) -> f64 {
+/// Milliseconds since then.
+pub fn ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
 }
 
@@ -136,7 +138,7 @@ fn run_one<S: Steps>(
     }
     let started = Instant::now();
     let outcome = steps.process(batch, number, checkpoint)?;
-    report.apply_ms = ms(started);
+    report.apply_ms = Some(ms(started));
     report.issues = outcome.issues;
     if outcome.success {
         report.success = true;

@@ -7,6 +7,6 @@ mod engine;
 mod process;
 mod validate;
 
-pub use engine::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
-pub use process::{Ended, apply_each, apply_one_pass};
+pub use engine::{Numbering, Outcome, Report, Steps, Verdict, ms, run_batches};
+pub use process::{Applied, Ended, apply_each, apply_one_pass};
 pub use validate::{validate, validate_parsed};

@@ -1,5 +1,8 @@
 //! Applying records in one transaction: all of them, or each on its own savepoint.
 
+use std::time::Instant;
+
+use super::engine::ms;
 use crate::store::{BatchHead, BatchId, Handle, Patience, StoreError};
 
 /// Why applying ended early. `Stop` is the caller's own way of ending the run.
@@ -22,14 +25,22 @@ impl<Stop> From<StoreError> for Ended<Stop> {
     }
 }
 
-/// Applies every item in one transaction, or none of them. -> the journal's batch, if anything was changed.
+/// A transaction that was committed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Applied {
+    /// The journal's batch, if anything was changed.
+    pub batch: Option<BatchId>,
+    pub commit_ms: f64,
+}
+
+/// Applies every item in one transaction, or none of them.
 pub fn apply_each<I, Stop>(
     handle: &Handle,
     head: BatchHead,
     patience: &Patience<'_>,
     items: impl IntoIterator<Item = I>,
     mut write: impl FnMut(I) -> Result<(), Ended<Stop>>,
-) -> Result<Option<BatchId>, Ended<Stop>> {
+) -> Result<Applied, Ended<Stop>> {
     handle.begin(head, patience)?;
     for item in items {
         if let Err(ended) = write(item) {
@@ -41,8 +52,16 @@ pub fn apply_each<I, Stop>(
             return Err(StoreError::TransactionGone { statement }.into());
         }
     }
+    commit(handle, patience)
+}
+
+fn commit<Stop>(handle: &Handle, patience: &Patience<'_>) -> Result<Applied, Ended<Stop>> {
+    let started = Instant::now();
     match handle.commit(patience) {
-        Ok(batch) => Ok(batch),
+        Ok(batch) => Ok(Applied {
+            batch,
+            commit_ms: ms(started),
+        }),
         Err(err) => {
             handle.roll_back();
             Err(err.into())
@@ -59,16 +78,13 @@ pub fn apply_one_pass<I: Clone, Stop>(
     items: impl IntoIterator<Item = I>,
     mut write: impl FnMut(I) -> Result<(), Ended<Stop>>,
     mut failed: impl FnMut(I, String) -> Result<(), Stop>,
-) -> Result<Option<BatchId>, Ended<Stop>> {
+) -> Result<Applied, Ended<Stop>> {
     handle.begin(head, patience)?;
-    let outcome = pass(handle, patience, items, &mut write, &mut failed);
-    match outcome.and_then(|()| handle.commit(patience).map_err(Ended::from)) {
-        Ok(batch) => Ok(batch),
-        Err(ended) => {
-            handle.roll_back();
-            Err(ended)
-        }
+    if let Err(ended) = pass(handle, patience, items, &mut write, &mut failed) {
+        handle.roll_back();
+        return Err(ended);
     }
+    commit(handle, patience)
 }
 
 fn pass<I: Clone, Stop>(

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::convert::{to_json, to_params};
 use super::row::{Cursor, Row};
 use super::watch::Watch;
-use super::{agenda, errors, report};
+use super::{agenda, errors, figures, report};
 use crate::domain::{Components, parse_meeting};
 use crate::store::{
     self, Access, BatchHead, BatchKind, Handle, RunId, StoreError, StoreResult, UndoPolicy,
@@ -400,6 +400,29 @@ impl Database {
     fn runs<'py>(&self, py: Python<'py>, newest: usize) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let runs = self.with(py, |store| store.runs(newest))?;
         runs.iter().map(|run| report::run(py, run)).collect()
+    }
+
+    #[pyo3(signature = (since = None))]
+    fn run_figures<'py>(
+        &self,
+        py: Python<'py>,
+        since: Option<&str>,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let runs = self.with(py, |store| store.run_records(since))?;
+        runs.iter().map(|run| figures::run(py, run)).collect()
+    }
+
+    #[pyo3(signature = (since = None))]
+    fn batch_figures<'py>(
+        &self,
+        py: Python<'py>,
+        since: Option<&str>,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let batches = self.with(py, |store| store.batch_records(since))?;
+        batches
+            .iter()
+            .map(|batch| figures::batch(py, batch))
+            .collect()
     }
 }
 

@@ -8,6 +8,7 @@ mod convert;
 mod database;
 mod engine;
 mod errors;
+mod figures;
 mod files;
 mod interrupts;
 mod logs;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::StoreResult;
 use super::types::{
-    Answer, BatchFigures, BatchHead, BatchId, CommitteeName, DeferKind, Deferred, FieldChange,
-    HandMade, HearingChange, Held, PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams,
-    StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
+    Answer, BatchFigures, BatchHead, BatchId, BatchRecord, CommitteeName, DeferKind, Deferred,
+    FieldChange, HandMade, HearingChange, Held, PastRun, Related, Row, RunId, RunInfo, RunRecord,
+    Soundness, SqlParams, StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
 };
 use crate::domain::{Committee, Components, Meeting};
 
@@ -177,7 +177,7 @@ pub trait Ledger {
         &mut self,
         run: Option<RunId>,
         log: &UpdateLog,
-        figures: &[BatchFigures],
+        batches: &[BatchFigures],
     ) -> StoreResult<Option<i64>>;
 
     /// Naive local start time of the last successful run, from `update_logs`; `None` where the table is
@@ -186,6 +186,13 @@ pub trait Ledger {
 
     /// Successful runs since a naive local time, oldest first, from `update_logs`.
     fn past_runs(&mut self, since: &str) -> StoreResult<Vec<PastRun>>;
+
+    /// Every run that anybody recorded, oldest first, or those that began at `since` (naive local) or
+    /// later. Works on every older shape.
+    fn run_records(&mut self, since: Option<&str>) -> StoreResult<Vec<RunRecord>>;
+
+    /// Every batch that the journal still has, oldest first, or those of `since` (UTC) or later.
+    fn batch_records(&mut self, since: Option<&str>) -> StoreResult<Vec<BatchRecord>>;
 
     fn deferred(&mut self) -> StoreResult<Vec<Deferred>>;
     /// Remembers an event or counts one more try. (Bookkeeping: own small transaction when none is open.)

@@ -53,9 +53,10 @@ pub type RunId = i64;
 pub type BatchId = i64;
 
 /// What a transaction is for; stored in `updater_batches.kind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BatchKind {
     /// A batch of the batched mode.
+    #[default]
     Batch,
     /// The one pass of the plain mode.
     Plain,
@@ -367,26 +368,103 @@ pub struct BatchInfo {
     pub batch: BatchId,
     pub number: i64,
     pub kind: String,
-    /// `applied`, `undone`, `failed`, `skipped`.
+    /// `applied`, `undone`, `failed`, `skipped`, `unchanged`.
     pub state: String,
     pub entries: i64,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BatchOutcome {
+    #[default]
+    Applied,
+    /// Begun, and rolled back.
+    Failed,
+    /// Refused by validation.
+    Skipped,
 }
 
 /// The figures of a batch, recorded with its run (also of failed ones).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BatchFigures {
     pub number: i64,
-    /// The journal's batch, where it was applied.
+    pub kind: BatchKind,
+    /// The journal's batch, where it was applied and changed anything.
     pub batch: Option<BatchId>,
+    /// Changes in it.
     pub size: i64,
+    /// Those that went in.
     pub records: i64,
-    /// `applied`, `failed`, `skipped`, `salvaged`.
-    pub outcome: String,
+    pub outcome: BatchOutcome,
+    /// UTC; when it ended.
+    pub at: String,
     pub error: Option<String>,
     pub issues: Vec<String>,
-    pub validate_ms: f64,
-    pub apply_ms: f64,
-    pub commit_ms: f64,
+    /// Milliseconds; `None` for a step that was not taken.
+    pub validate_ms: Option<f64>,
+    /// Without the commit.
+    pub apply_ms: Option<f64>,
+    pub commit_ms: Option<f64>,
+}
+
+/// A batch as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchRecord {
+    pub batch: BatchId,
+    pub run: Option<RunId>,
+    /// `None` outside the batched mode.
+    pub number: Option<i64>,
+    pub kind: String,
+    /// `applied`, `undone`, `failed`, `skipped`, `unchanged`.
+    pub state: String,
+    /// UTC.
+    pub at: String,
+    pub size: Option<i64>,
+    pub records: Option<i64>,
+    /// Rows written, of all tables.
+    pub entries: i64,
+    pub error: Option<String>,
+    pub issues: Vec<String>,
+    pub validate_ms: Option<f64>,
+    pub apply_ms: Option<f64>,
+    pub commit_ms: Option<f64>,
+}
+
+/// A run as it was recorded: by `update_logs`, by our own table, or by both.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunRecord {
+    /// `None` for a run of another program, or one that ended before it wrote.
+    pub run: Option<RunId>,
+    /// `None` for a run that never ended.
+    pub log_id: Option<i64>,
+    /// Naive local times.
+    pub started_at: Option<String>,
+    pub ended_at: Option<String>,
+    pub duration_seconds: Option<f64>,
+    pub congress: Option<i64>,
+    pub mode: Option<String>,
+    pub trigger_source: Option<String>,
+    pub success: Option<bool>,
+    pub hearings_checked: Option<i64>,
+    pub hearings_updated: Option<i64>,
+    pub hearings_added: Option<i64>,
+    pub committees_updated: Option<i64>,
+    pub witnesses_updated: Option<i64>,
+    pub api_requests: Option<i64>,
+    pub error_count: Option<i64>,
+    pub errors: Vec<String>,
+    /// `None` where nobody knows: another program's run, or batches that retention removed.
+    pub batches: Option<BatchCounts>,
+}
+
+/// The batches of a run in the batched mode, by what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BatchCounts {
+    /// With those that found nothing to change.
+    pub applied: i64,
+    pub failed: i64,
+    pub skipped: i64,
+    pub undone: i64,
 }
 
 /// A row of `update_logs` to be written.

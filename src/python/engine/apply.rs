@@ -2,6 +2,7 @@
 //! overrides are honoured.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -10,13 +11,13 @@ use tracing::{error, info, warn};
 use super::Engine;
 use super::changes::event_id_of;
 use super::face::{Face, caught};
-use super::records::{as_list, chamber_of, count};
+use super::records::{as_list, chamber_of, count, utc_now};
 use super::undo::ids;
 use super::write::payload;
 use crate::batch::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
 use crate::python::errors;
 use crate::python::interrupts::ends_the_run;
-use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind};
+use crate::store::{BatchFigures, BatchHead, BatchKind, BatchOutcome, DeferKind};
 
 /// The updater's methods as the steps of a batch.
 struct Seams<'e, 'py> {
@@ -43,7 +44,9 @@ impl<'py> Steps for Seams<'_, 'py> {
             .call1((number,))?;
         self.engine
             .open_checkpoint(Some(checkpoint.clone().unbind()));
-        self.engine.state().looked_into.clear();
+        let mut state = self.engine.state();
+        state.looked_into.clear();
+        state.commit_ms = None;
         Ok(checkpoint)
     }
 
@@ -244,11 +247,16 @@ impl Engine {
         };
         self.open_checkpoint(None);
         self.start_pending(face)?;
-        let (failed, applied) = self.one_pass(face, head, &valid)?;
+        let started = Instant::now();
+        let pass = self.one_pass(face, head, &valid)?;
+        self.state()
+            .figures
+            .push(pass.figures(head, valid.len(), started));
         self.adopt_commits(face)?;
         let pending = self.pending();
         count(face, pending)?;
-        for (_, why) in failed {
+        let applied = valid.len() - pass.failed.len();
+        for (_, why) in pass.failed {
             warn!(target: "updaters.daily_updater", "Batch {number}: not salvaged: {why}");
         }
         info!(target: "updaters.daily_updater",
@@ -291,17 +299,21 @@ impl Engine {
             .extract()
             .unwrap_or_default();
         let mut state = self.state();
-        let commit_ms = std::mem::take(&mut state.commit_ms);
+        let commit_ms = state.commit_ms.take();
         state.figures.push(BatchFigures {
             number: i64::try_from(report.number).unwrap_or(0),
+            kind: BatchKind::Batch,
             batch: journal.last().copied().filter(|_| report.success),
             size: i64::try_from(report.size).unwrap_or(0),
-            records: i64::try_from(report.records + report.salvaged).unwrap_or(0),
-            outcome: outcome_of(report).into(),
+            records: i64::try_from(report.records).unwrap_or(0),
+            outcome: outcome_of(report),
+            at: utc_now(),
             error: report.error.clone(),
             issues: report.issues.clone(),
-            validate_ms: report.validate_ms,
-            apply_ms: report.apply_ms,
+            validate_ms: Some(report.validate_ms),
+            apply_ms: report
+                .apply_ms
+                .map(|ms| (ms - commit_ms.unwrap_or(0.0)).max(0.0)),
             commit_ms,
         });
         drop(state);
@@ -372,11 +384,10 @@ impl Engine {
     }
 }
 
-fn outcome_of(report: &Report) -> &'static str {
-    match (report.success, report.salvaged > 0, report.skipped) {
-        (true, _, _) => "applied",
-        (false, true, _) => "salvaged",
-        (false, false, true) => "skipped",
-        (false, false, false) => "failed",
+fn outcome_of(report: &Report) -> BatchOutcome {
+    match (report.success, report.skipped) {
+        (true, _) => BatchOutcome::Applied,
+        (false, true) => BatchOutcome::Skipped,
+        (false, false) => BatchOutcome::Failed,
     }
 }

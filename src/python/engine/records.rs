@@ -11,15 +11,17 @@ use tracing::error;
 
 use super::changes::event_id_of;
 use super::committees::named_in;
-use super::face::{Face, caught};
+use super::face::{Face, caught, describe};
 use super::state::Pending;
 use super::write::{owned, payload};
 use super::{Engine, note_batches};
-use crate::batch::{Ended, apply_each, apply_one_pass, validate_parsed};
+use crate::batch::{Applied, Ended, apply_each, apply_one_pass, ms, validate_parsed};
 use crate::python::connection::Connection;
 use crate::python::errors;
 use crate::python::interrupts;
-use crate::store::{BatchFigures, BatchHead, BatchKind, DeferKind, Handle, Patience, StoreResult};
+use crate::store::{
+    BatchFigures, BatchHead, BatchKind, BatchOutcome, DeferKind, Handle, Patience, StoreResult,
+};
 
 impl Engine {
     /// `_validate_batch`, by the contract's rules.
@@ -128,7 +130,10 @@ impl Engine {
             })
         });
         match ended {
-            Ok(_) => watch.take_raised().map_or(Ok(Ok(())), Err),
+            Ok(applied) => {
+                self.state().commit_ms = Some(applied.commit_ms);
+                watch.take_raised().map_or(Ok(Ok(())), Err)
+            }
             Err(Ended::Stop(stop)) => Err(stop),
             Err(Ended::Failed(why)) => match watch.take_raised() {
                 Some(raised) => Err(raised),
@@ -178,14 +183,30 @@ impl Engine {
             kind: BatchKind::Plain,
         };
         self.start_pending(face)?;
-        let before = Instant::now();
+        let started = Instant::now();
         let applied = self.one_pass(face, head, &items);
         self.forget_records();
-        let (failed, _) = applied?;
+        let pass = match applied {
+            Ok(pass) => pass,
+            Err(err) => {
+                self.state().figures.push(BatchFigures {
+                    kind: head.kind,
+                    size: i64::try_from(items.len()).unwrap_or(i64::MAX),
+                    outcome: BatchOutcome::Failed,
+                    at: utc_now(),
+                    error: Some(describe(py, &err)),
+                    apply_ms: Some(ms(started)),
+                    ..BatchFigures::default()
+                });
+                return Err(err);
+            }
+        };
         // Counted before anything that Ctrl-C may interrupt: the pass is committed.
         count(face, self.pending())?;
+        let figures = pass.figures(head, items.len(), started);
+        self.state().figures.push(figures);
         self.adopt_commits(face)?;
-        for (item, why) in &failed {
+        for (item, why) in &pass.failed {
             let record = payload(item.bind(py));
             let event_id = event_id_of(&record).unwrap_or_default();
             error!(target: "updaters.daily_updater", "record failed and was undone alone: {why}");
@@ -197,28 +218,15 @@ impl Engine {
                 why,
             );
         }
-        let mut state = self.state();
-        let batch = state.batches.last().copied();
-        state.figures.push(BatchFigures {
-            number: 0,
-            batch,
-            size: i64::try_from(items.len()).unwrap_or(i64::MAX),
-            records: i64::try_from(items.len() - failed.len()).unwrap_or(i64::MAX),
-            outcome: "applied".into(),
-            apply_ms: before.elapsed().as_secs_f64() * 1000.0,
-            ..BatchFigures::default()
-        });
         Ok(())
     }
 
-    /// -> the items that failed, each with its reason, and how many went in.
-    #[allow(clippy::type_complexity)]
     pub(super) fn one_pass(
         &self,
         face: &Face<'_>,
         head: BatchHead,
         items: &Bound<'_, PyList>,
-    ) -> PyResult<(Vec<(Py<PyAny>, String)>, usize)> {
+    ) -> PyResult<Pass> {
         let py = face.py();
         let handle = face.handle()?;
         let conn = Bound::new(py, Connection::new(handle.clone(), face.wait()?))?
@@ -252,12 +260,13 @@ impl Engine {
                 },
             )
         });
-        match ended {
+        let applied = match ended {
             // What was raised meanwhile ends the run, once what was committed is counted.
-            Ok(_) => {
+            Ok(applied) => {
                 if let Some(raised) = watch.take_raised() {
                     interrupts::postpone(py, raised);
                 }
+                applied
             }
             Err(Ended::Stop(stop)) => return Err(stop),
             Err(Ended::Failed(why) | Ended::Broken(why)) => {
@@ -265,9 +274,8 @@ impl Engine {
                     .take_raised()
                     .unwrap_or_else(|| errors::database(py, why)));
             }
-        }
+        };
         let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let applied = all.len() - failed.len();
         let mut named = Vec::with_capacity(failed.len());
         for (at, why) in failed {
             self.state()
@@ -275,8 +283,43 @@ impl Engine {
                 .remove(&event_id_of(&payload(all[at].bind(py))).unwrap_or_default());
             named.push((all[at].clone_ref(py), why));
         }
-        Ok((named, applied))
+        Ok(Pass {
+            applied,
+            failed: named,
+        })
     }
+}
+
+/// One pass that was committed.
+pub(super) struct Pass {
+    applied: Applied,
+    /// The items that failed, each with its reason.
+    pub failed: Vec<(Py<PyAny>, String)>,
+}
+
+impl Pass {
+    pub fn figures(&self, head: BatchHead, size: usize, started: Instant) -> BatchFigures {
+        let commit_ms = self.applied.commit_ms;
+        let apply_ms = ms(started) - commit_ms;
+        BatchFigures {
+            number: head.number,
+            kind: head.kind,
+            batch: self.applied.batch,
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            records: i64::try_from(size - self.failed.len()).unwrap_or(i64::MAX),
+            at: utc_now(),
+            apply_ms: Some(apply_ms.max(0.0)),
+            commit_ms: Some(commit_ms),
+            ..BatchFigures::default()
+        }
+    }
+}
+
+/// Now, as the store writes it.
+pub(super) fn utc_now() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
 }
 
 /// Adds what a batch (or pass) counted to the metrics.

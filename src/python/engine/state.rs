@@ -56,7 +56,8 @@ pub struct State {
     pub looked_into: HashSet<usize>,
     /// The default `_process_batch` ran for the current batch.
     pub processed: bool,
-    pub commit_ms: f64,
+    /// What the commit of the current batch took.
+    pub commit_ms: Option<f64>,
     /// Why the file cannot be written any more: no further batch is tried.
     pub broken: Option<String>,
     /// Requests counted before this run (the client outlives runs).

@@ -234,11 +234,6 @@ impl Engine {
             let mut state = self.state();
             state.batches.clear();
             state.written.clear();
-            for figures in &mut state.figures {
-                if figures.outcome == "applied" || figures.outcome == "salvaged" {
-                    figures.outcome = "undone".into();
-                }
-            }
         }
         crate::python::logs::drain(py)?;
         Ok(report.undone)

@@ -2,10 +2,11 @@
 
 use super::SqliteStore;
 use super::db::{Db, Pair, integer, text, utc_now};
+use super::figures;
 use super::witnesses::in_step;
 use crate::store::{
-    BatchFigures, BatchHead, BatchKind, DeferKind, Deferred, Held, Ledger, PastRun, RunId,
-    StoreError, StoreResult, Transactions, UpdateLog,
+    BatchFigures, BatchHead, BatchKind, BatchRecord, DeferKind, Deferred, Held, Ledger, PastRun,
+    RunId, RunRecord, StoreError, StoreResult, Transactions, UpdateLog,
 };
 
 impl Ledger for SqliteStore {
@@ -32,7 +33,7 @@ impl Ledger for SqliteStore {
         &mut self,
         run: Option<RunId>,
         log: &UpdateLog,
-        figures: &[BatchFigures],
+        batches: &[BatchFigures],
     ) -> StoreResult<Option<i64>> {
         if self.in_transaction() {
             return Err(StoreError::Refused {
@@ -48,7 +49,7 @@ impl Ledger for SqliteStore {
             let db = self.reading()?;
             let log_id = write_log(db, log)?;
             if let Some(run) = run {
-                close_run(db, run, log, log_id, figures)?;
+                figures::close_run(db, run, log, log_id, batches)?;
             }
             Ok(log_id)
         })();
@@ -112,6 +113,14 @@ impl Ledger for SqliteStore {
                 duration_seconds: r.get(5)?,
             })
         })
+    }
+
+    fn run_records(&mut self, since: Option<&str>) -> StoreResult<Vec<RunRecord>> {
+        figures::runs(self.reading()?, since)
+    }
+
+    fn batch_records(&mut self, since: Option<&str>) -> StoreResult<Vec<BatchRecord>> {
+        figures::batches(self.reading()?, since)
     }
 
     fn deferred(&mut self) -> StoreResult<Vec<Deferred>> {
@@ -353,54 +362,4 @@ fn write_log(db: Db<'_>, log: &UpdateLog) -> StoreResult<Option<i64>> {
         }
     }
     Ok(Some(id))
-}
-
-fn close_run(
-    db: Db<'_>,
-    run: RunId,
-    log: &UpdateLog,
-    log_id: Option<i64>,
-    figures: &[BatchFigures],
-) -> StoreResult<()> {
-    db.exec(
-        "updater_runs",
-        "UPDATE updater_runs SET ended_at = ?2, success = ?3, log_id = ?4 WHERE run_id = ?1",
-        (run, &log.end_time, log.success, log_id),
-    )?;
-    for figure in figures {
-        let issues = (!figure.issues.is_empty())
-            .then(|| serde_json::Value::from(figure.issues.clone()).to_string());
-        let numbers: [Pair<'_>; 7] = [
-            ("size", &figure.size),
-            ("records", &figure.records),
-            ("error", &figure.error),
-            ("issues", &issues),
-            ("validate_ms", &figure.validate_ms),
-            ("apply_ms", &figure.apply_ms),
-            ("commit_ms", &figure.commit_ms),
-        ];
-        let known = match figure.batch {
-            Some(batch) => db.update("updater_batches", "batch_id", batch, &numbers)? > 0,
-            None => false,
-        };
-        // What applied without leaving a trace (nothing really changed) has no row, and needs none.
-        if !known && matches!(figure.outcome.as_str(), "failed" | "skipped" | "salvaged") {
-            let state = if figure.outcome == "skipped" {
-                "skipped"
-            } else {
-                "failed"
-            };
-            let now = utc_now();
-            let mut row: Vec<Pair<'_>> = vec![
-                ("run_id", &run),
-                ("batch_number", &figure.number),
-                ("kind", &"batch"),
-                ("state", &state),
-                ("created_at", &now),
-            ];
-            row.extend(numbers);
-            db.insert("updater_batches", &row)?;
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 use super::snapshots::*;
 use crate::store::{
-    BatchFigures, DeferKind, Hearings, Journal, Ledger, StoreError, Transactions, UpdateLog,
+    BatchFigures, BatchOutcome, DeferKind, Hearings, Journal, Ledger, StoreError, Transactions,
+    UpdateLog,
 };
 
 fn log() -> UpdateLog {
@@ -35,14 +36,13 @@ fn a_run_is_logged_with_its_batches() {
             batch,
             size: 1,
             records: 1,
-            outcome: "applied".into(),
-            apply_ms: 1.5,
+            apply_ms: Some(1.5),
             ..Default::default()
         },
         BatchFigures {
             number: 2,
             size: 3,
-            outcome: "skipped".into(),
+            outcome: BatchOutcome::Skipped,
             error: Some("Validation failed".into()),
             issues: vec!["Item 1".into()],
             ..Default::default()
@@ -50,7 +50,7 @@ fn a_run_is_logged_with_its_batches() {
         BatchFigures {
             number: 3,
             size: 3,
-            outcome: "failed".into(),
+            outcome: BatchOutcome::Failed,
             error: Some("boom".into()),
             ..Default::default()
         },

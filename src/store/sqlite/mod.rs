@@ -9,6 +9,7 @@ mod compare;
 mod copy;
 mod db;
 mod documents;
+mod figures;
 mod foreign;
 mod guard;
 mod health;
@@ -39,6 +40,8 @@ mod witness_documents;
 mod witness_kind;
 mod witnesses;
 
+#[cfg(test)]
+mod figures_tests;
 #[cfg(test)]
 mod hearings_tests;
 #[cfg(test)]

@@ -23,17 +23,17 @@ CREATE TABLE IF NOT EXISTS updater_batches (
     run_id INTEGER,
     batch_number INTEGER NOT NULL DEFAULT 0,
     kind TEXT NOT NULL,
-    state TEXT NOT NULL,                 -- applied, undone, failed, skipped
+    state TEXT NOT NULL,                 -- applied, undone, failed, skipped, unchanged
     first_entry INTEGER,                 -- the batch's entries in updater_journal, inclusive
     last_entry INTEGER,
     created_at TEXT NOT NULL,
     undone_by INTEGER,                   -- batch_id of the undo
-    size INTEGER,
-    records INTEGER,
+    size INTEGER,                        -- changes in it; these are NULL where the run never ended
+    records INTEGER,                     -- those that went in
     error TEXT,
     issues TEXT,                         -- JSON list
-    validate_ms REAL,
-    apply_ms REAL,
+    validate_ms REAL,                    -- NULL for a step that was not taken
+    apply_ms REAL,                       -- without the commit
     commit_ms REAL
 );
 CREATE INDEX IF NOT EXISTS updater_batches_run ON updater_batches(run_id);
