@@ -116,8 +116,10 @@ def _of_one_database(
 def _shares(checks: Checks, start: datetime, allowed: timedelta) -> list[timedelta]:
     """How much of the time since `start` each check stands for."""
     shares = []
-    for (at, _), following in zip(checks, [*checks[1:], None], strict=True):
-        until = at if following is None else min(following[0], at + allowed)
+    # The last one stands for no time.
+    following = [at for at, _ in [*checks[1:], *checks[-1:]]]
+    for (at, _), after in zip(checks, following, strict=True):
+        until = min(after, at + allowed)
         shares.append(max(until - max(at, start), timedelta()))
     return shares
 

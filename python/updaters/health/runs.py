@@ -124,11 +124,10 @@ def batches(runs: list[dict[str, Any]]) -> Finding:
     total, failed = (sum(run[key] for run in runs) for key in ("batches", "batches_failed"))
     rate = failed / total if total else None
     values = {"runs": len(runs), "batches": total, "failed": failed, "failure_rate": rate}
+    of = "the last run" if len(runs) == 1 else f"the last {len(runs)} runs"
     if rate is None:
-        return Finding("batches", OK, f"no batches in the last {counted(len(runs), 'run')}", values)
-    text = (
-        f"{failed} of {total} batches failed ({rate:.1%}), in the last {counted(len(runs), 'run')}"
-    )
+        return Finding("batches", OK, f"no batches in {of}" if runs else "no batches yet", values)
+    text = f"failed: {failed} of {total} in {of} ({rate:.1%})"
     status = OK
     if rate > CRITICAL_FAILED and total >= FEW_BATCHES:
         status = CRITICAL
