@@ -75,6 +75,15 @@ def test_a_check_that_is_late_by_seconds_costs_nothing(tmp_path: Path) -> None:
     assert (seen["hours_covered"], seen["covered"]) == (48.0, True)
 
 
+def test_two_minutes_may_be_missing_and_five_may_not(tmp_path: Path) -> None:
+    for minutes, covered in ((2, True), (5, False)):
+        first = block(START + timedelta(minutes=minutes))
+        assert observed(tmp_path, [first, *hourly(49)[1:]])["covered"] is covered
+    # Of a short time, less.
+    blocks = [block(START + timedelta(minutes=2)), block(START + timedelta(hours=1))]
+    assert observed(tmp_path, blocks, hours=1)["covered"] is False
+
+
 def test_a_check_stands_for_ninety_minutes_at_most(tmp_path: Path) -> None:
     times = [START + timedelta(hours=n) for n in (0, 1, 2.5, 12.5, 13.5)]
     seen = observed(tmp_path, [block(at) for at in times], hours=13.5)
@@ -242,13 +251,14 @@ def test_a_record_that_is_not_ours_is_passed_over(tmp_path: Path, record: str) -
 def test_order_and_duplicates_do_not_matter(tmp_path: Path) -> None:
     blocks = hourly(49)
     random.Random(2).shuffle(blocks)
-    seen = observed(tmp_path, [*blocks, *blocks[:7], block(START, "critical")])
-    assert (seen["hours_covered"], seen["count"], seen["duplicates"]) == (48.0, 49, 8)
+    worse = [block(START, "warning"), block(START + timedelta(hours=1), "critical")]
+    seen = observed(tmp_path, [*blocks, *blocks[:7], *worse])
+    assert (seen["hours_covered"], seen["count"], seen["duplicates"]) == (48.0, 49, 9)
     assert seen["unsorted"] > 0
     times = [check["time"] for check in seen["checks"]]
     assert times == sorted(times)
     # Of two checks of one moment the worse one counts.
-    assert (seen["checks"][0]["status"], seen["healthy"]) == ("critical", False)
+    assert [check["status"] for check in seen["checks"][:3]] == ["warning", "critical", "ok"]
 
 
 def test_the_end_of_summer_time_is_no_gap_and_no_overlap(tmp_path: Path) -> None:
@@ -278,7 +288,7 @@ def test_a_huge_log_is_read_in_little_memory(
     monkeypatch.setattr("updaters.health.records.MANY", 100)
     file = tmp_path / "health.log"
     with file.open("w") as out:
-        for n in range(5000):
+        for n in range(20_000):
             out.write(block(START + timedelta(minutes=10 * n)))
         out.write("Record: " + "x" * 20_000_000)
     tracemalloc.start()

@@ -113,7 +113,7 @@ def _said(run: dict[str, Any], around: Surroundings) -> bool | None:
         try:
             # A run's log is that of the day on which its process was started.
             for day in (started - timedelta(days=1), started):
-                scan(daily_log(around.log_folder, day), logged, since=started)
+                scan(daily_log(around.log_folder, day), logged)
         except OSError:
             return None
     return logged.batched(str(started)[:19], str(ended)[:19])
