@@ -175,6 +175,22 @@ def init_database(path: str) -> None: ...
 def restore_database(path: str, backup: str | None = None) -> dict[str, Any]:
     """`backup` (path used), `hearings` (count). A bad backup leaves the database untouched."""
 
+def integrity(database: Database, full: bool) -> list[str]:
+    """What `quick_check`, or with `full` `integrity_check`, complains about; empty: sound."""
+
+def last_runs(database: Database, newest: int) -> dict[str, Any]:
+    """How the last runs went, those of older updaters too.
+
+    `runs` (newest first): `run` (None where only `update_logs` knows it), `started_at`, `ended_at`
+    (naive local), `success` (None while it runs, and where it was killed), `seconds`, `errors`,
+    `hearings_checked`, `hearings_updated`, `hearings_added`, `batched` (None where nothing tells),
+    `batches`, `batches_failed`. `last_success`: when the last successful run started, or None.
+    `highest_hearing_id`: 0 where there never was a hearing.
+    """
+
+def look_at_lock(path: str) -> dict[str, Any] | None:
+    """`held` (False: left by a killed process), `pid`, `host`, `since` (naive local), `what`."""
+
 def drain_logs() -> None: ...
 def in_thread(callable: Callable[[], Any]) -> Awaitable[Any]:
     """Run a callable in a thread of its own, awaitable from asyncio."""

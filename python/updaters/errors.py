@@ -27,6 +27,10 @@ class DatabaseFileError(DatabaseError, sqlite3.OperationalError):
     """The file cannot be read or written: a full disk, damage, missing permissions."""
 
 
+class DamagedDatabaseError(DatabaseFileError):
+    """The file is damaged, or no database at all."""
+
+
 class AlreadyRunningError(UpdaterError):
     """Another update of the same database is running."""
 

@@ -60,7 +60,7 @@ impl Database {
     }
 
     /// Reads, or writes inside this thread's open transaction.
-    fn with<R: Send>(
+    pub fn with<R: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R> + Send,

@@ -22,6 +22,7 @@ fn store_class(err: &StoreError) -> &'static str {
         StoreError::Busy { .. } => "DatabaseBusyError",
         StoreError::Running { .. } => "AlreadyRunningError",
         StoreError::Constraint { .. } => "IntegrityError",
+        StoreError::Corrupt { .. } | StoreError::NotADatabase { .. } => "DamagedDatabaseError",
         _ if err.is_of_the_file() => "DatabaseFileError",
         _ => "DatabaseError",
     }

@@ -16,6 +16,7 @@ mod report;
 mod row;
 mod runtime;
 mod sandbox;
+mod vitals;
 mod watch;
 
 use pyo3::prelude::*;
@@ -52,6 +53,9 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(files::copy_database, m)?)?;
     m.add_function(wrap_pyfunction!(files::init_database, m)?)?;
     m.add_function(wrap_pyfunction!(files::restore_database, m)?)?;
+    m.add_function(wrap_pyfunction!(vitals::integrity, m)?)?;
+    m.add_function(wrap_pyfunction!(vitals::last_runs, m)?)?;
+    m.add_function(wrap_pyfunction!(vitals::look_at_lock, m)?)?;
     m.add_function(wrap_pyfunction!(drain_logs, m)?)?;
     m.add_function(wrap_pyfunction!(in_thread, m)?)?;
     sandbox::register(m)

@@ -12,6 +12,6 @@ pub mod sqlite;
 
 pub use error::{StoreError, StoreResult};
 pub use handle::{Access, Handle, Patience, open};
-pub use run_lock::{LockHolder, RunLock};
-pub use traits::{Health, Hearings, Journal, Ledger, Store, Transactions};
+pub use run_lock::{LockHolder, LockState, RunLock};
+pub use traits::{Health, Hearings, Journal, Ledger, Store, Transactions, Vitals};
 pub use types::*;

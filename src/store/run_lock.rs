@@ -20,6 +20,14 @@ pub struct LockHolder {
     pub what: String,
 }
 
+/// What a look at the lock file tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockState {
+    Held(LockHolder),
+    /// Left by a process that was killed; it keeps nobody out.
+    Stale(LockHolder),
+}
+
 /// Held until dropped.
 #[derive(Debug)]
 pub struct RunLock {
@@ -76,20 +84,40 @@ impl RunLock {
 
     /// Who holds it now, without taking it.
     pub fn holder(database: &Path) -> StoreResult<Option<LockHolder>> {
+        Ok(match Self::look(database)? {
+            Some(LockState::Held(holder)) => Some(holder),
+            Some(LockState::Stale(_)) | None => None,
+        })
+    }
+
+    /// Whether there is a lock, and whether anybody holds it.
+    pub fn look(database: &Path) -> StoreResult<Option<LockState>> {
         let lock_file = lock_file_of(database);
-        let mut file = match File::open(&lock_file) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(lock_error(database, &lock_file, &error)),
-        };
-        match file.try_lock_shared() {
-            // Nobody: a file that a killed process left.
-            Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => {
-                Ok(Some(read_holder(&mut file).unwrap_or_else(unknown)))
+        let fail = |error: io::Error| lock_error(database, &lock_file, &error);
+        for _ in 0..TRIES {
+            let mut file = match File::open(&lock_file) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(fail(error)),
+            };
+            match file.try_lock_shared() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let holder = read_holder(&mut file).unwrap_or_else(unknown);
+                    return Ok(Some(LockState::Held(holder)));
+                }
+                Err(TryLockError::Error(error)) => return Err(fail(error)),
             }
-            Err(TryLockError::Error(error)) => Err(lock_error(database, &lock_file, &error)),
+            // Signed and still there: a killed process left it. Else its holder is just coming or going.
+            if is_still(&file, &lock_file).map_err(fail)?
+                && let Some(holder) = signature(&mut file)
+            {
+                return Ok(Some(LockState::Stale(holder)));
+            }
+            drop(file);
+            std::thread::sleep(PAUSE);
         }
+        Ok(lock_file.exists().then(|| LockState::Stale(unknown())))
     }
 
     fn sign(&self, what: &str) -> io::Result<()> {
@@ -137,16 +165,20 @@ fn is_still(_file: &File, path: &Path) -> io::Result<bool> {
 
 fn read_holder(file: &mut File) -> Option<LockHolder> {
     for _ in 0..TRIES {
-        let mut text = String::new();
-        file.rewind().ok()?;
-        file.read_to_string(&mut text).ok()?;
-        if let Ok(holder) = serde_json::from_str(&text) {
+        if let Some(holder) = signature(file) {
             return Some(holder);
         }
         // Locked, and not signed yet.
         std::thread::sleep(PAUSE);
     }
     None
+}
+
+fn signature(file: &mut File) -> Option<LockHolder> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 fn unknown() -> LockHolder {
@@ -250,11 +282,29 @@ mod tests {
         let old = r#"{"pid":1,"host":"h","since":"2025-01-01 00:00:00","what":"a very long name of what was going on"}"#;
         std::fs::write(dir.path().join("x.db.updater-lock"), old).unwrap();
         assert_eq!(RunLock::holder(&database).unwrap(), None);
+        let Some(LockState::Stale(left)) = RunLock::look(&database).unwrap() else {
+            panic!("a lock that nobody holds")
+        };
+        assert_eq!((left.pid, left.since.as_str()), (1, "2025-01-01 00:00:00"));
         let _lock = RunLock::acquire(&database, "daily update").unwrap();
         assert_eq!(
             RunLock::holder(&database).unwrap().unwrap().pid,
             std::process::id()
         );
+        assert!(matches!(
+            RunLock::look(&database).unwrap(),
+            Some(LockState::Held(_))
+        ));
+    }
+
+    #[test]
+    fn a_lock_file_without_a_signature_is_stale_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("x.db");
+        assert_eq!(RunLock::look(&database).unwrap(), None);
+        std::fs::write(dir.path().join("x.db.updater-lock"), "").unwrap();
+        let found = RunLock::look(&database).unwrap();
+        assert_eq!(found, Some(LockState::Stale(unknown())));
     }
 
     #[cfg(unix)]

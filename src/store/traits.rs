@@ -8,13 +8,16 @@ use super::types::{
     Answer, BatchFigures, BatchHead, BatchId, BatchRecord, CommitteeName, DeferKind, Deferred,
     FieldChange, HandMade, HearingChange, Held, PastRun, Related, Row, RunId, RunInfo, RunRecord,
     Soundness, SqlParams, StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
+    Answer, BatchFigures, BatchHead, BatchId, DeferKind, Deferred, FieldChange, HandMade, Held,
+    LastRun, PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting,
+    UndoPolicy, UndoReport, UpdateLog, Written,
 };
 use crate::domain::{Committee, Components, Meeting};
 
 /// A store, whole.
-pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Send {}
+pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Vitals + Send {}
 
-impl<T: Transactions + Hearings + Journal + Ledger + Health + Send> Store for T {}
+impl<T: Transactions + Hearings + Journal + Ledger + Health + Vitals + Send> Store for T {}
 
 /// Transactions, savepoints and foreign statements.
 pub trait Transactions {
@@ -235,4 +238,13 @@ pub trait Health {
     fn back_up(&mut self, folder: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<PathBuf>;
     /// Folds a WAL back into the file at the end of a run; no-op in other journal modes.
     fn checkpoint_wal(&mut self) -> StoreResult<()>;
+}
+
+/// What a health check asks for beside. Reads only.
+pub trait Vitals {
+    /// What `quick_check`, or with `full` `integrity_check`, complains about; a file that is too damaged
+    /// to be checked is a complaint, too. Empty: sound.
+    fn integrity(&mut self, full: bool) -> StoreResult<Vec<String>>;
+    /// The newest runs, newest first: ours, and what an older updater left in `update_logs`.
+    fn last_runs(&mut self, newest: usize) -> StoreResult<Vec<LastRun>>;
 }

@@ -486,6 +486,28 @@ pub struct UpdateLog {
     pub schedule_id: Option<i64>,
 }
 
+/// How a run went, for a health check.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LastRun {
+    /// `None` for a run that only `update_logs` knows.
+    pub run: Option<RunId>,
+    /// Naive local times.
+    pub started_at: String,
+    pub ended_at: Option<String>,
+    /// `None` while it runs, and where it was killed.
+    pub success: Option<bool>,
+    pub seconds: Option<f64>,
+    pub errors: Option<i64>,
+    pub hearings_checked: Option<i64>,
+    pub hearings_updated: Option<i64>,
+    pub hearings_added: Option<i64>,
+    /// `None` where it left no trace of the mode: nothing changed in it.
+    pub batched: Option<bool>,
+    /// Batches that changed something or failed; of these, failed or skipped.
+    pub batches: i64,
+    pub batches_failed: i64,
+}
+
 /// The figures of an earlier run, from `update_logs`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PastRun {

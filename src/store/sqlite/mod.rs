@@ -36,6 +36,7 @@ mod undo;
 mod undo_by_hand;
 mod undo_checks;
 mod undo_rows;
+mod vitals;
 mod witness_documents;
 mod witness_kind;
 mod witnesses;
@@ -52,6 +53,8 @@ mod snapshots;
 pub(in crate::store) mod testing;
 #[cfg(test)]
 mod undo_tests;
+#[cfg(test)]
+mod vitals_tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -98,6 +101,8 @@ pub struct SqliteStore {
     memo: memo::Memo,
     /// Committed since `take_committed` was last called.
     committed: Vec<super::BatchId>,
+    /// Opened to be read while a WAL was there: closing leaves it as it is.
+    keeps_wal: bool,
 }
 
 /// The path of a file beside the database, such as its `-wal`.

@@ -91,6 +91,8 @@ impl SqliteStore {
     /// it: one that cannot would leave a `-wal` and a `-shm` behind. `access` is kept by `query_only`.
     pub fn open(path: &Path, access: Access) -> StoreResult<Self> {
         look_at(path)?;
+        // Whoever left it, a reader does not fold it in.
+        let keeps_wal = access == Access::ReadOnly && !wal_is_empty(path);
         locks::install();
         let identity = Identity::of(path);
         // No URI: a path may contain `?`, `%` and `#`.
@@ -101,6 +103,8 @@ impl SqliteStore {
         conn.set_prepared_statement_cache_capacity(256);
         // Plans do not hang on the values: else binding others compiles many a statement anew.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(fail)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps_wal)
             .map_err(fail)?;
         let guard = Guard::default();
         guard.install(&mut conn).map_err(fail)?;
@@ -136,6 +140,7 @@ impl SqliteStore {
             broken: false,
             memo: super::memo::Memo::default(),
             committed: Vec::new(),
+            keeps_wal,
         };
         store.set_access(access)?;
         Ok(store)
@@ -150,7 +155,18 @@ impl SqliteStore {
                 .map_err(|error| classify(error, &self.path, "switching access"))?;
             self.access = access;
         }
+        if access == Access::ReadWrite {
+            self.fold_wal_on_close();
+        }
         Ok(())
+    }
+
+    fn fold_wal_on_close(&mut self) {
+        if std::mem::take(&mut self.keeps_wal) {
+            // Cannot fail on an open connection.
+            let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let _ = self.conn.set_db_config(keep, false);
+        }
     }
 
     /// Whether the path still leads to the file that was opened.
@@ -175,5 +191,14 @@ impl SqliteStore {
             .prepare_cached("PRAGMA schema_version")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
             .map_err(|error| classify(error, &self.path, "reading the schema"))
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // Its writer folded it in meanwhile: what is left are two files without content.
+        if self.keeps_wal && wal_is_empty(&self.path) {
+            self.fold_wal_on_close();
+        }
     }
 }
