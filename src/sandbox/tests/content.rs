@@ -182,7 +182,7 @@ fn update_dates_lie_in_the_days_up_to_now() {
 fn change_alters_so_many_meetings_and_moves_their_update_date() {
     let running = sandbox(120);
     let before: Vec<Value> = meetings(&running);
-    let changed = running.change(30, 5).unwrap();
+    let changed = running.change(30, 5, None).unwrap();
     assert_eq!(changed.len(), 30);
     let mut kinds = HashSet::new();
     for (old, new) in before.iter().zip(meetings(&running)) {
@@ -207,7 +207,7 @@ fn change_alters_so_many_meetings_and_moves_their_update_date() {
     }
     assert_eq!(kinds.len(), 5, "{kinds:?}");
     let twin = sandbox(120);
-    assert_eq!(twin.change(30, 5).unwrap(), changed);
+    assert_eq!(twin.change(30, 5, None).unwrap(), changed);
     assert_eq!(meetings(&twin), meetings(&running));
 }
 
@@ -217,7 +217,7 @@ fn every_change_is_one_that_the_updater_stores() {
     let parsed = |id: &str| crate::domain::parse_meeting(&running.meeting(id).unwrap()).meeting;
     for seed in 0..4 {
         let before: Vec<_> = running.event_ids().iter().map(|id| parsed(id)).collect();
-        let changed = running.change(60, seed).unwrap();
+        let changed = running.change(60, seed, None).unwrap();
         for mut old in before {
             let new = parsed(&old.event_id);
             let moved = old.update_date != new.update_date;
@@ -235,7 +235,7 @@ fn changing_again_moves_the_update_date_again() {
     let date = || seconds(text(&running.meeting(&id).unwrap(), "updateDate")).unwrap();
     let mut dates = vec![date()];
     for step in 0..3 {
-        running.change(1, step).unwrap();
+        running.change(1, step, None).unwrap();
         dates.push(date());
     }
     running.touch(&id).unwrap();
@@ -261,7 +261,7 @@ fn touch_moves_only_the_update_date() {
 fn added_meetings_are_new_and_updated_now() {
     let running = sandbox(40);
     let before = running.event_ids();
-    let added = running.add(25).unwrap();
+    let added = running.add(25, None).unwrap();
     assert_eq!(added.len(), 25);
     assert_eq!(running.event_ids().len(), 65);
     for id in &added {

@@ -136,10 +136,10 @@ async fn committees_of_a_served_database_keep_their_parents_and_new_meetings_com
     let (_, body) = Client::of(&running).get("/committee/house/hsii24").await;
     assert_eq!(body["committee"]["parent"]["systemCode"], "hsii00");
     let before = running.event_ids();
-    let added = running.add(5).unwrap();
+    let added = running.add(5, None).unwrap();
     assert!(added.iter().all(|id| !before.contains(id)));
     assert_eq!(running.event_ids().len(), 15);
-    assert_eq!(running.change(10, 1).unwrap().len(), 10);
+    assert_eq!(running.change(10, 1, None).unwrap().len(), 10);
 }
 
 #[test]
