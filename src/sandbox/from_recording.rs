@@ -20,6 +20,8 @@ use crate::domain::{Chamber, parse_committee};
 
 const FORMAT: &str = "hearing-updater recording";
 const VERSION: u64 = 1;
+/// How a gzip'ed file begins.
+const GZIP: &[u8] = &[0x1f, 0x8b];
 /// No answer is larger than a few of what the client takes.
 const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 const DAY: i64 = 86_400;
@@ -91,8 +93,13 @@ pub fn read(path: &Path) -> Result<Recording, SandboxError> {
 
 fn load(path: &Path) -> Result<Recording, String> {
     let file = File::open(path).map_err(|error| unreadable(&error))?;
+    let mut packed = BufReader::new(file);
+    let beginning = packed.fill_buf().map_err(|error| unreadable(&error))?;
+    if !beginning.is_empty() && !beginning.starts_with(GZIP) {
+        return Err(FOREIGN.to_owned());
+    }
     let mut lines = Lines {
-        reader: BufReader::new(GzDecoder::new(BufReader::new(file))),
+        reader: BufReader::new(GzDecoder::new(packed)),
         number: 0,
         crc: Crc::new(),
         text: Vec::new(),
@@ -119,6 +126,7 @@ fn load(path: &Path) -> Result<Recording, String> {
             return match lines.next() {
                 // The end of the file, and of its own checksum.
                 Err(Trouble::End) if whole => Ok(recording),
+                Err(Trouble::Cut) => Err(CUT.to_owned()),
                 _ => Err(damaged()),
             };
         }
@@ -242,7 +250,10 @@ fn shown(parsed: crate::domain::Committee) -> Committee {
 
 /// Why there is no next line.
 enum Trouble {
+    /// The file's end, where one may be.
     End,
+    /// In the middle of a line, or of the packed bytes.
+    Cut,
     Broken,
     Io(std::io::Error),
 }
@@ -273,10 +284,10 @@ impl<R: BufRead> Lines<R> {
                 } else if self.text.len() as u64 + 1 >= LONGEST_LINE {
                     Err(Trouble::Broken)
                 } else {
-                    Err(Trouble::End)
+                    Err(Trouble::Cut)
                 }
             }
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(Trouble::End),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(Trouble::Cut),
             Err(error)
                 if matches!(
                     error.kind(),
@@ -291,9 +302,80 @@ impl<R: BufRead> Lines<R> {
 
     fn told(&self, trouble: Trouble) -> String {
         match trouble {
-            Trouble::End => CUT.to_owned(),
+            Trouble::End | Trouble::Cut => CUT.to_owned(),
             Trouble::Broken => damaged(self.number),
             Trouble::Io(error) => unreadable(&error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replayed(recorded_at: &str) -> Replayed {
+        Replayed {
+            recorded_at: seconds(recorded_at).unwrap(),
+            committees: HashMap::new(),
+        }
+    }
+
+    #[track_caller]
+    fn means(asked: &str, now: &str, wanted: &str) {
+        let meant =
+            replayed("2026-03-10T09:30:17Z").meant(seconds(asked).unwrap(), seconds(now).unwrap());
+        assert_eq!(crate::sandbox::world::written(meant, false), wanted);
+    }
+
+    #[test]
+    fn whole_days_before_now_are_as_many_before_the_recording_to_the_second() {
+        let week = "2026-03-03T09:30:17Z";
+        means("2026-03-03T09:30:20Z", "2026-03-10T09:30:20Z", week);
+        // A run that asks late, one across midnight, one weeks later.
+        means("2026-03-03T09:30:20Z", "2026-03-10T09:31:59Z", week);
+        means("2026-03-03T23:59:58Z", "2026-03-11T00:00:03Z", week);
+        means("2026-11-18T15:00:00Z", "2026-11-25T15:00:01Z", week);
+        // The clocks went forward or back in between.
+        means("2026-11-18T16:00:00Z", "2026-11-25T15:00:00Z", week);
+        means("2026-11-18T14:00:00Z", "2026-11-25T15:00:30Z", week);
+        means(
+            "2026-11-25T15:00:00Z",
+            "2026-11-25T15:00:02Z",
+            "2026-03-10T09:30:17Z",
+        );
+    }
+
+    #[test]
+    fn the_time_of_the_last_run_is_meant_as_it_stands() {
+        let last = "2026-02-20T02:00:04Z";
+        means(last, "2026-03-10T09:45:00Z", last);
+        means(last, "2026-03-12T18:00:00Z", last);
+    }
+
+    #[test]
+    fn what_is_after_the_recording_is_meant_from_now() {
+        means(
+            "2026-11-24T05:00:00Z",
+            "2026-11-25T15:00:00Z",
+            "2026-03-08T23:30:17Z",
+        );
+    }
+
+    #[test]
+    fn a_committee_is_where_it_was_found_and_nowhere_else() {
+        let mut replayed = replayed("2026-03-10T09:30:17Z");
+        let answer = Recorded::Answer("{}".into());
+        replayed
+            .committees
+            .insert("jhje00".into(), HashMap::from([("joint".into(), answer)]));
+        assert!(matches!(
+            replayed.committee("joint", "JHJE00"),
+            Some(Recorded::Answer(_))
+        ));
+        assert_eq!(
+            replayed.committee("house", "jhje00"),
+            Some(&Recorded::Elsewhere)
+        );
+        assert_eq!(replayed.committee("house", "hsii00"), None);
     }
 }

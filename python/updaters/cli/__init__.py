@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from updaters.cli import maintain, sandbox, update
+from updaters.cli import maintain, record, sandbox, update
 from updaters.cli.common import PROGRAM, Parser, ShowVersion, begin, flushed, guarded
 
 __all__ = ["main"]
@@ -19,6 +19,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     update.add_command(commands)
     maintain.add_commands(commands)
+    record.add_command(commands)
     sandbox.add_command(commands)
     return parser
 

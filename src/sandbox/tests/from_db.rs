@@ -143,6 +143,38 @@ async fn committees_of_a_served_database_keep_their_parents_and_new_meetings_com
 }
 
 #[test]
+fn new_meetings_of_a_served_database_are_held_by_its_own_committees() {
+    let own = |code: &str, chamber| crate::sandbox::world::Committee {
+        code: code.to_owned(),
+        name: format!("Committee {code}"),
+        chamber,
+        kind: "Standing".to_owned(),
+        parent: None,
+        current: true,
+    };
+    let mut gone = own("hszz00", "House");
+    gone.current = false;
+    let pool = [own("hsxx00", "House"), own("ssxx00", "Senate"), gone];
+    let codes = |pool: &[crate::sandbox::world::Committee]| -> Vec<String> {
+        let generator = crate::sandbox::generate::Generator::new(1, 119, pool);
+        let mut codes: Vec<String> = (0..300)
+            .flat_map(|number| {
+                crate::sandbox::world::list(generator.meeting(number, 0).get("committees"))
+            })
+            .map(|named| named["systemCode"].as_str().unwrap().to_owned())
+            .collect();
+        codes.sort();
+        codes.dedup();
+        codes
+    };
+    assert_eq!(codes(&pool), ["hsxx00", "ssxx00"]);
+    // A house without any has the generated ones.
+    let some = codes(&pool[..1]);
+    assert!(some.iter().any(|code| code.starts_with("ss")));
+    assert_eq!(some.iter().filter(|code| code.starts_with('h')).count(), 1);
+}
+
+#[test]
 fn a_database_that_is_not_there_is_said_plainly() {
     let Err(error) = start(Options {
         db: Some("/nowhere/at/all.db".into()),
