@@ -9,7 +9,8 @@ detail (or how it failed), and the committees that they name. It is one file of 
 
 - a header: `format`, `version`, `congress`, `recorded_at` (UTC), `lookback_days`, `source` (the
   API's host), and the counts `meetings`, `details`, `failed`, `committees`
-- a line for each meeting, in the list's order: `path`, `row`, and `answer`, or `status` and `error`
+- a line for each meeting, in the list's order: `path`, `row` (null where the list does not show
+  it), and `answer`, or `status` and `error`
 - a line for each committee: `path`, and `answer`, or `status` and `error`
 - the end mark: `end` (the lines before it) and `crc32` (of them)
 
@@ -25,7 +26,7 @@ import logging
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -59,11 +60,14 @@ def record(
     path: str | os.PathLike[str],
     progress: Tell | None = None,
     now: datetime | None = None,
+    also: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Records what a run that looks back `lookback_days` asks the API for, into the file `path`.
 
     `settings` name the API, the key and the limits. `progress` is given `phase`, `message`,
     `percent`, `done`, `total`. `now` is where the window ends (the clock's time, unless given).
+    `also` are events to record whether the list shows them or not, with `event_id`, `chamber` and
+    `congress` (either may be None): what `Database.deferred()` gives, as a run asks for those, too.
 
     Returns `meetings` (listed), `details` (had), `failed` (recorded as failing, with their status),
     `committees`, `requests` (sent by this call), `resumed` (answers that an earlier, interrupted
@@ -87,7 +91,7 @@ def record(
     try:
         with Partial(f"{target}.partial", header) as partial:
             recorder = _Recorder(settings, partial, progress)
-            recorder.fetch()
+            recorder.fetch(also)
             counts = _write(target, partial)
             partial.remove()
     except OSError as error:
@@ -151,9 +155,10 @@ class _Recorder:
     def requests(self) -> int:
         return self._client.requests
 
-    def fetch(self) -> None:
+    def fetch(self, also: Iterable[Mapping[str, Any]]) -> None:
         try:
             self._list()
+            self._put_unlisted(also)
             wanted = [endpoints for endpoints, _row in self._partial.rows()]
             self._check_limit(sum(not self._partial.has(one[0]) for one in wanted))
             self._answers(wanted)
@@ -198,6 +203,16 @@ class _Recorder:
         self._partial.put_list(
             [(endpoints, self._masked(row)) for _event, endpoints, row in rows], problems
         )
+
+    def _put_unlisted(self, also: Iterable[Mapping[str, Any]]) -> None:
+        congress = self._partial.header["congress"]
+        for event in also:
+            if event.get("congress") in (None, congress):
+                self._partial.put_unlisted(
+                    self._client.meeting_endpoints(
+                        congress, event.get("chamber"), str(event["event_id"])
+                    )
+                )
 
     def _masked(self, text: str) -> str:
         """JSON without the key, should the API have repeated it."""

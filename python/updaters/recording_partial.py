@@ -37,10 +37,13 @@ class Partial:
         self.header = dict(header)
         self.problems: list[str] = []
         self.listed = False
+        #: The last path segments of the meetings' endpoints.
+        self.events: set[str] = set()
         #: The committees that the answers name, in lower case.
         self.codes: set[str] = set()
         #: Where the rows and the answers stand in the file.
         self._rows: list[int] = []
+        self._listed = 0
         self._places: dict[str, int] = {}
         self._failed: set[str] = set()
 
@@ -94,8 +97,8 @@ class Partial:
         del line["key"]
         return line
 
-    def rows(self) -> Iterator[tuple[list[str], dict[str, Any]]]:
-        """The list's rows, in its order, and the endpoints of their details."""
+    def rows(self) -> Iterator[tuple[list[str], dict[str, Any] | None]]:
+        """The list's rows in its order, with their endpoints; then what is not listed."""
         for place in self._rows:
             line = self._line(place)
             yield line["endpoints"], line["row"]
@@ -111,7 +114,7 @@ class Partial:
         failed = sum(not _is_committee(key) for key in self._failed)
         committees = sum(_is_committee(key) for key in self._places.keys() - self._failed)
         return {
-            "meetings": len(self._rows),
+            "meetings": self._listed,
             "details": len(self._rows) - failed,
             "failed": failed,
             "committees": committees,
@@ -127,10 +130,19 @@ class Partial:
     def put_list(self, rows: Sequence[tuple[list[str], str]], problems: list[str]) -> None:
         """The whole list; each row as the endpoints of its detail, and JSON."""
         for endpoints, row in rows:
-            self._rows.append(self._write(f'{{"endpoints":{_json(endpoints)},"row":{row}}}'))
+            self._put_row(endpoints, row)
         self._write(_json({"listed": len(rows), "problems": problems}))
-        self.listed, self.problems = True, problems
+        self.listed, self.problems, self._listed = True, problems, len(rows)
         self.flush()
+
+    def put_unlisted(self, endpoints: list[str]) -> None:
+        """A meeting that the list does not show."""
+        if _event(endpoints) not in self.events:
+            self._put_row(endpoints, "null")
+
+    def _put_row(self, endpoints: list[str], row: str) -> None:
+        self._rows.append(self._write(f'{{"endpoints":{_json(endpoints)},"row":{row}}}'))
+        self.events.add(_event(endpoints))
 
     def put(
         self, key: str, path: str, answer: str | None, status: int | None, problem: str
@@ -192,8 +204,10 @@ class Partial:
             self.header["recorded_at"] = line["recorded_at"]
         elif "row" in line:
             self._rows.append(place)
+            self.events.add(_event(line["endpoints"]))
         elif "listed" in line:
-            self.listed = line["listed"] == len(self._rows)
+            self._listed = len(self._rows)
+            self.listed = line["listed"] == self._listed
             self.problems = list(line["problems"])
         else:
             self._take(line, place)
@@ -201,6 +215,7 @@ class Partial:
 
     def _forget(self) -> None:
         self._rows.clear()
+        self.events.clear()
         self._places.clear()
         self._failed.clear()
         self.codes.clear()
@@ -220,6 +235,10 @@ def _json(value: Any) -> str:
 
 def _moment(header: Mapping[str, Any]) -> datetime:
     return datetime.strptime(header["recorded_at"], "%Y-%m-%dT%H:%M:%SZ")
+
+
+def _event(endpoints: Sequence[str]) -> str:
+    return endpoints[0].rpartition("/")[2]
 
 
 def _is_committee(key: str) -> bool:

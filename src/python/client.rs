@@ -13,13 +13,14 @@ use super::bridge;
 use super::convert::{from_json, to_json, type_name};
 use super::engine::describe;
 use super::interrupts::ends_the_run;
+use super::recording::{problem_of, row, status_of};
 use super::watch::Watch;
 use super::{errors, logs};
 use crate::api::{
     self, ApiError, BreakerSettings, ClientSettings, Get, ListQuery, Raw, Secret,
     committee_endpoints, fetch_raw, list_meetings, meeting_endpoints,
 };
-use crate::domain::{ListItem, parse_datetime};
+use crate::domain::{Chamber, parse_datetime};
 
 /// The native client. Built from plain settings; touches nothing until the first request.
 #[pyclass(name = "Client", module = "updaters._native", frozen)]
@@ -169,6 +170,12 @@ impl Client {
         Ok((answers, outcome.err().map(|err| errors::api(py, &err))))
     }
 
+    /// The endpoints where a meeting may be; `chamber` in any case, None where it is not known.
+    #[staticmethod]
+    fn meeting_endpoints(congress: i64, chamber: Option<&str>, event_id: &str) -> Vec<String> {
+        meeting_endpoints(congress, chamber.and_then(Chamber::parse), event_id)
+    }
+
     /// The endpoints where a committee may be.
     #[staticmethod]
     fn committee_endpoints(code: &str) -> Vec<String> {
@@ -215,41 +222,6 @@ impl Client {
         if let Some(breaker) = self.inner.breaker() {
             breaker.reset();
         }
-    }
-}
-
-/// A row of the list, as the API writes it.
-fn row(congress: i64, item: &ListItem) -> String {
-    let mut row = serde_json::Map::new();
-    if let Some(chamber) = item.chamber {
-        row.insert("chamber".into(), chamber.for_committee().into());
-    }
-    row.insert("congress".into(), congress.into());
-    row.insert("eventId".into(), item.event_id.as_str().into());
-    if let Some(at) = item.update_date {
-        row.insert("updateDate".into(), at.for_api().into());
-    }
-    if let Some(url) = &item.url {
-        row.insert("url".into(), url.as_str().into());
-    }
-    Value::Object(row).to_string()
-}
-
-/// The status of a failure; an answer of no use is the server's fault, and `None` is no answer at all.
-fn status_of(error: &ApiError) -> Option<u16> {
-    match error {
-        ApiError::NotFound { .. } => Some(404),
-        ApiError::Status { status, .. } => Some(*status),
-        ApiError::Transport { .. } | ApiError::Timeout { .. } => None,
-        _ => Some(500),
-    }
-}
-
-/// What the API said was wrong, else what we say.
-fn problem_of(error: ApiError) -> String {
-    match error {
-        ApiError::Status { detail, .. } => detail.strip_prefix(": ").unwrap_or(&detail).to_owned(),
-        other => other.to_string(),
     }
 }
 

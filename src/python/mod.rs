@@ -10,6 +10,7 @@ mod errors;
 mod files;
 mod interrupts;
 mod logs;
+mod recording;
 mod report;
 mod row;
 mod runtime;

@@ -1,7 +1,7 @@
 //! Content from recorded answers (`updaters.recording` writes them), each as it was given.
 //!
-//! The file is gzip'ed JSON lines: a header, a line for each meeting (its row of the list, and its detail
-//! or how that failed), a line for each committee, and an end mark that counts and sums what is before it.
+//! The file is gzip'ed JSON lines: a header, a line for each meeting (its row of the list, null where it
+//! was not listed, and its detail or how that failed), a line for each committee, and an end mark that counts and sums what is before it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -143,14 +143,13 @@ fn load(path: &Path) -> Result<Recording, String> {
                     chamber: chamber.to_owned(),
                     event_id: event_id.to_owned(),
                 };
-                let row = line.get("row").filter(|row| row.is_object());
-                let entry = Entry::recorded(
-                    place,
-                    row.ok_or_else(damaged)?,
-                    answered(&line).ok_or_else(damaged)?,
-                );
-                recording.entries.push(entry);
-                counts.0 += 1;
+                let row = line.get("row").filter(|row| !row.is_null());
+                if row.is_some_and(|row| !row.is_object()) {
+                    return Err(damaged());
+                }
+                let answer = answered(&line).ok_or_else(damaged)?;
+                recording.entries.push(Entry::recorded(place, row, answer));
+                counts.0 += u64::from(row.is_some());
             }
             Route::Committee { chamber, code } => {
                 let answer = answered(&line).ok_or_else(damaged)?;

@@ -69,7 +69,8 @@ fn meetings(
     let to = moment("toDateTime")?;
     let number: Option<i64> = congress.and_then(|text| text.parse().ok());
     let wanted = |entry: &Entry| {
-        number.is_none_or(|number| entry.congress == number)
+        !entry.row.is_empty()
+            && number.is_none_or(|number| entry.congress == number)
             && chamber.is_none_or(|chamber| entry.chamber == chamber)
             // An updateDate that cannot be read passes: somebody put it in to be seen.
             && entry.updated.is_none_or(|at| {

@@ -53,7 +53,7 @@ pub struct Entry {
     pub congress: i64,
     /// Seconds since 1970; `None` where `updateDate` cannot be read.
     pub updated: Option<i64>,
-    /// The row of the list.
+    /// The row of the list; empty where the list does not show it.
     pub row: String,
     /// The whole answer of the detail.
     pub body: Bytes,
@@ -65,7 +65,11 @@ pub struct Entry {
 
 impl Entry {
     /// As it was recorded: the list's row, and the detail's answer.
-    pub fn recorded(place: Place, row: &Value, answer: Result<&Value, (u16, String)>) -> Self {
+    pub fn recorded(
+        place: Place,
+        row: Option<&Value>,
+        answer: Result<&Value, (u16, String)>,
+    ) -> Self {
         let (body, failed) = match &answer {
             Ok(answer) => (answer.to_string(), None),
             Err(failed) => (String::new(), Some(failed.clone())),
@@ -79,10 +83,9 @@ impl Entry {
             chamber: place.chamber,
             congress: place.congress,
             updated: row
-                .get("updateDate")
-                .and_then(Value::as_str)
+                .and_then(|row| row.get("updateDate")?.as_str())
                 .and_then(seconds),
-            row: row.to_string(),
+            row: row.map(Value::to_string).unwrap_or_default(),
             body: body.into(),
             zipped: OnceLock::new(),
             jackets: jackets(transcripts),

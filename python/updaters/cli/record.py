@@ -40,6 +40,9 @@ def add_command(commands: Any) -> None:
         metavar="N",
         help="how far back to look for changes (default: %(default)s)",
     )
+    parser.add_argument(
+        "--db", metavar="FILE", help="record what is deferred in this database, too"
+    )
     parser.add_argument("--force", action="store_true", help="replace FILE where it is there")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--quiet", action="store_true", help="only warnings on stderr")
@@ -56,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if os.path.exists(args.to) and not args.force:
         raise UpdaterError(f"{args.to} is there already: give --force to replace it")
     settings = load_settings()
+    also = _deferred(args) if args.db else []
     with Progress(enabled=sys.stderr.isatty() and not args.quiet) as progress:
         set_up_logging(settings, quiet=args.quiet, console=progress.console, folder=None)
         report = record(
@@ -64,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
             lookback_days=args.lookback_days,
             path=args.to,
             progress=progress.callback,
+            also=also,
         )
     if args.json:
         common.print_json(report)
@@ -76,3 +81,11 @@ def run(args: argparse.Namespace) -> int:
     )
     common.say(f"Replay it with: {common.PROGRAM} sandbox --recording {report['path']}")
     return 0
+
+
+def _deferred(args: argparse.Namespace) -> list[dict[str, Any]]:
+    database = common.open_database(args, read_only=True)
+    try:
+        return database.deferred()
+    finally:
+        database.close()
