@@ -3,6 +3,9 @@
 import gzip
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 
 from config.settings import Settings
-from helpers_run import COMMAND, KEY, World, command, contents, meeting
+from helpers_run import COMMAND, KEY, World, command, contents, environment, meeting, until
 from updaters._native import Database, init_database
 from updaters.daily_updater import DailyUpdater
 from updaters.errors import ApiError, ConfigurationError, RateLimitError, UpdaterError
@@ -490,6 +493,46 @@ def test_the_commands_record_and_replay(api: Sandbox, clean_env: Path) -> None:
     done = command(clean_env, api.url, *COMMAND, *serve, code=2)
     assert done.stderr.count("\n") == 1
     assert "answers.rec: this is no recording" in done.stderr
+
+
+def test_a_command_that_is_interrupted_goes_on_later(api: Sandbox, clean_env: Path) -> None:
+    api.latency_ms = 100
+    words = ("record", "--lookback-days", "60", "--to", "answers.rec")
+    with subprocess.Popen(
+        [sys.executable, *COMMAND, *words],
+        cwd=clean_env,
+        env=environment(clean_env, api.url, MAX_CONCURRENCY="4"),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        partial = clean_env / "answers.rec.partial"
+        until(lambda: partial.exists() and b'"answer"' in partial.read_bytes(), "an answer is kept")
+        child.send_signal(signal.SIGINT)
+        _out, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert err.splitlines()[-1] == "hearing-updater record: interrupted"
+    assert not (clean_env / "answers.rec").exists()
+    api.latency_ms = 0
+    done = command(clean_env, api.url, *COMMAND, *words, "--json")
+    report = json.loads(done.stdout)
+    assert report["resumed"] > 0
+    assert report["meetings"] == 40
+
+
+def test_the_command_records_what_a_database_has_deferred(
+    filled_db: Path, api: Sandbox, target: Path
+) -> None:
+    folder = filled_db.parent
+    world = World(folder, api)
+    old = {**api.meeting(api.event_ids()[0]), "updateDate": "2025-02-01T00:00:00Z"}
+    api.fail_next("500", path=f"/{old['eventId']}")
+    assert [str(event["event_id"]) for event in world.run()["deferred"]] == [str(old["eventId"])]
+    world.put(old)
+    words = ("record", "--to", target.name, "--db", filled_db.name, "--json")
+    report = json.loads(command(folder, api.url, *COMMAND, *words).stdout)
+    assert (report["meetings"], report["details"]) == (39, 40)
+    words = ("record", "--to", "more.rec", "--db", "none.db")
+    assert "none.db is not there" in command(folder, api.url, *COMMAND, *words, code=1).stderr
 
 
 def test_what_one_replay_is_told_to_change_another_does_not_see(

@@ -96,6 +96,7 @@ class Sandbox:
         (the clock, unless given) their update dates lie. `db`: serve this database instead.
         `recording`: or this recording, with its own Congress. Its time stands still: a run that
         looks back so many days is shown as many days before the recording, whenever it runs.
+        (But where the list fails with its filter, an updater filters by its own clock.)
         `rate_limit`: requests an hour. `port` 0 picks a free one.
         """
         if isinstance(now, datetime):

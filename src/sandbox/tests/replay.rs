@@ -59,6 +59,8 @@ fn lines() -> Vec<Value> {
             "systemCode": "hsii24", "type": "Subcommittee", "isCurrent": true, "name": "Federal Lands",
         }}}),
         json!({"path": "committee/nochamber/hszz00", "status": 404, "error": "not found"}),
+        json!({"path": "committee-meeting/118/house/5", "row": null,
+               "answer": detail("5")["answer"]}),
     ]
 }
 
@@ -159,6 +161,8 @@ async fn a_window_holds_the_same_rows_whenever_it_is_asked_for() {
     let running = replay_at(path, NOW).unwrap();
     let client = Client::of(&running);
     assert_eq!(listed(&client, "").await, ["1", "2", "3", "4"]);
+    // What was not listed is not listed now, but it is there.
+    assert_eq!(client.get("/committee-meeting/118/house/5").await.0, 200);
     // 90 days: all of them.
     let all = listed(&client, "fromDateTime=2025-07-15T12:00:00Z").await;
     assert_eq!(all.len(), 4);
@@ -176,7 +180,7 @@ async fn faults_changes_and_the_log_work_on_a_replay_too() {
     assert_eq!(client.get("/committee-meeting/118/house/1").await.0, 503);
     assert_eq!(running.requests()[0].fault, Some("503"));
     // Those that failed have nothing to change.
-    assert_eq!(running.change(9, 1, None).unwrap(), ["1", "2"]);
+    assert_eq!(running.change(9, 1, None).unwrap(), ["1", "2", "5"]);
     assert!(running.meeting("3").is_none());
     assert!(running.touch("3").is_err());
     let (_, body) = client.get("/committee-meeting/118/house/1").await;
@@ -234,14 +238,14 @@ fn what_is_no_recording_is_told_from_one_that_is_broken() {
 fn damage_is_found_and_its_line_named() {
     let mut lost = lines();
     lost.remove(2);
-    refused(&packed(&lost, None), "damaged at line 7");
+    refused(&packed(&lost, None), "damaged at line 8");
     refused(
-        &packed(&lines(), Some(json!({"end": 7, "crc32": "00000000"}))),
-        "damaged at line 8",
+        &packed(&lines(), Some(json!({"end": 8, "crc32": "00000000"}))),
+        "damaged at line 9",
     );
     refused(
         &packed(&lines(), Some(json!({"end": 6}))),
-        "damaged at line 8",
+        "damaged at line 9",
     );
     let mut odd = lines();
     odd[3]["status"] = 200.into();
