@@ -319,26 +319,34 @@ def test_a_used_up_limit_keeps_what_has_come_and_the_next_call_goes_on(
 
 
 def test_an_interrupted_recording_comes_out_the_same_as_a_whole_one(
-    api: Sandbox, make: Record, target: Path
+    api: Sandbox, make: Record, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(api)
     whole = target.read_bytes()
     target.unlink()
-
-    def stop(state: Any) -> None:
-        if state["done"] >= 40:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        make(api, progress=stop)
     partial = Path(f"{target}.partial")
-    # As a power cut leaves it.
-    partial.write_bytes(partial.read_bytes()[:-40])
+    monkeypatch.setattr("updaters.recording.CHUNK", 10)
+
+    def interrupted(at: int) -> None:
+        def stop(state: Any) -> None:
+            if state["done"]:
+                # The header, the rows, the list's end, and every answer are in the file by then.
+                assert partial.read_bytes().count(b"\n") == 42 + state["done"]
+            if state["done"] >= at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            make(api, progress=stop, now=NOW + timedelta(minutes=at - 20))
+        # As a power cut leaves it: an answer is half there.
+        partial.write_bytes(partial.read_bytes()[:-40])
+
+    interrupted(20)
+    interrupted(35)
     api.clear_requests()
-    report = make(api, now=NOW + timedelta(minutes=5))
-    assert report["resumed"] == 39
+    report = make(api, now=NOW + timedelta(hours=5))
+    assert report["resumed"] == 38
     assert target.read_bytes() == whole
-    assert sum("committee-meeting/119/" in request.path for request in api.requests) == 1
+    assert sum("committee-meeting/119/" in request.path for request in api.requests) == 2
 
 
 @pytest.mark.parametrize("options", [{"lookback_days": 91}, {"now": NOW + timedelta(days=2)}])
