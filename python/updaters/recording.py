@@ -35,6 +35,7 @@ from updaters.api_client import ApiClient
 from updaters.errors import ApiError, ConfigurationError, UpdaterError
 from updaters.logs import mask, secrets_of
 from updaters.recording_partial import Partial
+from updaters.settings import complete_settings
 
 __all__ = ["FORMAT", "VERSION", "describe", "record"]
 
@@ -79,6 +80,7 @@ def record(
     target = os.fspath(path)
     if os.path.isdir(target):
         raise UpdaterError(f"{target}: is a folder: give the name of a file")
+    settings = complete_settings(settings)
     moment = datetime.now(timezone.utc) if now is None else now
     header = {
         "format": FORMAT,
