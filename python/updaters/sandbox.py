@@ -7,7 +7,8 @@
     ...     sandbox.fail_next("reset", times=2)
 
 It serves a generated Congress (the same for the same seed) or, with `db`, the rows of a hearings
-database. Any key is let in but `INVALID_KEY`, unless `api_key` names the only one that is.
+database or, with `recording`, answers that `updaters.recording` recorded. Any key is let in but
+`INVALID_KEY`, unless `api_key` names the only one that is.
 """
 
 from __future__ import annotations
@@ -87,11 +88,15 @@ class Sandbox:
         now: datetime | str | None = None,
         *,
         slow_ms: float = 2000,
+        recording: str | os.PathLike[str] | None = None,
     ) -> None:
         """Starts serving at once.
 
         `meetings`, `seed`, `spread_days`: how many to generate, and over how many days up to `now`
         (the clock, unless given) their update dates lie. `db`: serve this database instead.
+        `recording`: or this recording, with its own Congress. Its time stands still: a run that
+        looks back so many days is shown as many days before the recording, whenever it runs.
+        (But where the list fails with its filter, an updater filters by its own clock.)
         `rate_limit`: requests an hour. `port` 0 picks a free one.
         """
         if isinstance(now, datetime):
@@ -104,6 +109,7 @@ class Sandbox:
             meetings=meetings,
             seed=seed,
             db=None if db is None else os.fspath(db),
+            recording=None if recording is None else os.fspath(recording),
             congress=congress,
             latency_ms=self._latency_ms,
             slow_ms=self._slow_ms,
@@ -194,17 +200,20 @@ class Sandbox:
         """Moves only the `updateDate` of a meeting."""
         self._native.touch(str(event_id))
 
-    def change(self, k: int, seed: int = 1) -> list[str]:
+    def change(
+        self, k: int, seed: int = 1, days_ago: tuple[float, float] | None = None
+    ) -> list[str]:
         """Changes k meetings, chosen by the seed, and returns their event ids.
 
         Each changes in a way that the updater stores: date, status, title, one witness more, one
-        document more.
+        document more. They are updated now, or at moments spread evenly over `days_ago`, such as
+        (0, 7) for the last week; in any case later than they were.
         """
-        return self._native.change(k, seed)
+        return self._native.change(k, seed, days_ago)
 
-    def add(self, k: int) -> list[str]:
-        """Adds k new meetings, updated just now. Returns their event ids."""
-        return self._native.add(k)
+    def add(self, k: int, days_ago: tuple[float, float] | None = None) -> list[str]:
+        """Adds k new meetings, updated now or as `change` has it. Returns their event ids."""
+        return self._native.add(k, days_ago)
 
     # Faults.
 
@@ -280,6 +289,7 @@ def serve(
     latency_ms: float = 0,
     faults: Sequence[str] = (),
     congress: int = 119,
+    recording: str | os.PathLike[str] | None = None,
 ) -> int:
     """The command `hearing-updater sandbox`: serves until Ctrl-C or SIGTERM. Returns the exit code.
 
@@ -295,6 +305,7 @@ def serve(
             faults=dict(_parse_faults(list(faults))),
             port=port,
             host=host,
+            recording=recording,
         )
     except ValueError as error:
         print(f"hearing-updater sandbox: {error}", file=sys.stderr)

@@ -48,29 +48,55 @@ pub async fn fetch_committee_with_parents<G: Get>(
     Ok(chain)
 }
 
-async fn fetch<G: Get>(patience: &Patience<'_, G>, code: &str) -> Result<Committee, ApiError> {
-    let code = normal(code);
-    let own = match code.chars().next() {
+/// The chamber that a code's first letter names.
+fn own_chamber(code: &str) -> Option<Chamber> {
+    match code.chars().next() {
         Some('h') => Some(Chamber::House),
         Some('s') => Some(Chamber::Senate),
         Some('j') => Some(Chamber::Joint),
         _ => None,
-    };
+    }
+}
+
+/// The places where a committee may be, the likeliest first.
+fn places(code: &str) -> impl Iterator<Item = (Chamber, String)> {
+    let own = own_chamber(code);
     let others = [
         Chamber::House,
         Chamber::Senate,
         Chamber::Joint,
         Chamber::NoChamber,
     ];
+    let segment = segment(code);
+    own.into_iter()
+        .chain(others.into_iter().filter(move |c| Some(*c) != own))
+        .map(move |chamber| {
+            let endpoint = format!("committee/{}/{segment}", chamber.for_path());
+            (chamber, endpoint)
+        })
+}
+
+/// Where a committee may be, the likeliest place first.
+pub fn committee_endpoints(code: &str) -> Vec<String> {
+    places(&normal(code))
+        .map(|(_, endpoint)| endpoint)
+        .collect()
+}
+
+async fn fetch<G: Get>(patience: &Patience<'_, G>, code: &str) -> Result<Committee, ApiError> {
+    let code = normal(code);
     let mut missing = None;
-    for chamber in own
-        .into_iter()
-        .chain(others.into_iter().filter(|c| Some(*c) != own))
-    {
-        let endpoint = format!("committee/{}/{}", chamber.for_path(), segment(&code));
+    for (chamber, endpoint) in places(&code) {
         match patience.get(&endpoint, &[]).await {
             // Joint subcommittees are filed under the Senate: the code knows better.
-            Ok(answer) => return read(&answer, own.unwrap_or(chamber), &code, endpoint),
+            Ok(answer) => {
+                return read(
+                    &answer,
+                    own_chamber(&code).unwrap_or(chamber),
+                    &code,
+                    endpoint,
+                );
+            }
             Err(error @ ApiError::NotFound { .. }) => missing = missing.or(Some(error)),
             Err(error) => return Err(error),
         }

@@ -61,18 +61,25 @@ pub async fn fetch_details<G: Get>(
     Ok(())
 }
 
-async fn fetch_one<G: Get>(patience: &Patience<'_, G>, wanted: &Wanted) -> Result<Value, ApiError> {
-    let chambers = match wanted.chamber {
+/// Where a meeting may be: one place, unless its chamber is not known.
+pub fn meeting_endpoints(congress: i64, chamber: Option<Chamber>, event_id: &str) -> Vec<String> {
+    let chambers = match chamber {
         Some(Chamber::House) => &["house"][..],
         Some(Chamber::Senate) => &["senate"],
         // Meetings of joint committees are filed under no chamber.
         Some(Chamber::Joint | Chamber::NoChamber) => &["nochamber"],
         None => &["house", "senate", "nochamber"],
     };
+    let id = segment(event_id);
+    chambers
+        .iter()
+        .map(|chamber| format!("committee-meeting/{congress}/{chamber}/{id}"))
+        .collect()
+}
+
+async fn fetch_one<G: Get>(patience: &Patience<'_, G>, wanted: &Wanted) -> Result<Value, ApiError> {
     let mut missing = None;
-    for chamber in chambers {
-        let id = segment(&wanted.event_id);
-        let endpoint = format!("committee-meeting/{}/{chamber}/{id}", wanted.congress);
+    for endpoint in meeting_endpoints(wanted.congress, wanted.chamber, &wanted.event_id) {
         match patience.get(&endpoint, &[]).await {
             Ok(answer) => return meeting_of(answer, wanted, endpoint),
             Err(error @ ApiError::NotFound { .. }) => missing = Some(error),

@@ -11,15 +11,17 @@ mod fake;
 mod limit;
 mod listing;
 mod patience;
+mod raw;
 mod retry;
 mod settings;
 
 pub use breaker::{Breaker, BreakerState, BreakerStats};
 pub use client::Client;
-pub use committees::{fetch_committee, fetch_committee_with_parents};
-pub use details::{Wanted, fetch_details};
+pub use committees::{committee_endpoints, fetch_committee, fetch_committee_with_parents};
+pub use details::{Wanted, fetch_details, meeting_endpoints};
 pub use endpoint::segment;
 pub use listing::list_meetings;
+pub use raw::{Raw, fetch_raw};
 pub use retry::RetryStats;
 pub use settings::{BreakerSettings, ClientSettings, DEMO_KEY, Secret};
 

@@ -13,9 +13,14 @@ use super::bridge;
 use super::convert::{from_json, to_json, type_name};
 use super::engine::describe;
 use super::interrupts::ends_the_run;
+use super::recording::{problem_of, row, status_of};
 use super::watch::Watch;
 use super::{errors, logs};
-use crate::api::{self, ApiError, BreakerSettings, ClientSettings, Get, Secret};
+use crate::api::{
+    self, ApiError, BreakerSettings, ClientSettings, Get, ListQuery, Raw, Secret,
+    committee_endpoints, fetch_raw, list_meetings, meeting_endpoints,
+};
+use crate::domain::{Chamber, parse_datetime};
 
 /// The native client. Built from plain settings; touches nothing until the first request.
 #[pyclass(name = "Client", module = "updaters._native", frozen)]
@@ -107,6 +112,74 @@ impl Client {
                 from_json(py, &answer).map(Bound::unbind)
             })
         })
+    }
+
+    /// The list of a Congress since a moment, each event once: event id, the endpoints where its detail
+    /// may be, the row as JSON; and what was stepped over.
+    #[allow(clippy::type_complexity)] // as the stub has it
+    fn list_meetings(
+        &self,
+        py: Python<'_>,
+        congress: i64,
+        since: &str,
+    ) -> PyResult<(Vec<(String, Vec<String>, String)>, Vec<String>)> {
+        let from = parse_datetime(since).ok_or_else(|| {
+            errors::configuration(py, format!("since: {since:?} is no date and time"))
+        })?;
+        let query = ListQuery {
+            congress,
+            from: Some(from),
+        };
+        let listing = Watch::plain(Duration::ZERO)
+            .block_on(py, || async {
+                list_meetings(&self.inner, &query, &mut |_, _| {}).await
+            })?
+            .map_err(|err| errors::api(py, &err))?;
+        let rows = listing.items.into_iter().map(|item| {
+            let congress = item.congress.unwrap_or(congress);
+            let endpoints = meeting_endpoints(congress, item.chamber, &item.event_id);
+            let row = row(congress, &item);
+            (item.event_id, endpoints, row)
+        });
+        Ok((rows.collect(), listing.problems))
+    }
+
+    /// Many answers as JSON, several asked for at a time; each place in `wanted` names endpoints to try
+    /// in turn until one is not a 404. Of each that was answered: its place, the endpoint, the JSON or
+    /// None, else the status (None: no answer came) and what was wrong. Then what ended it early, or None.
+    #[allow(clippy::type_complexity)] // as the stub has it
+    fn get_many(
+        &self,
+        py: Python<'_>,
+        wanted: Vec<Vec<String>>,
+    ) -> PyResult<(
+        Vec<(usize, String, Option<String>, Option<u16>, String)>,
+        Option<PyErr>,
+    )> {
+        let mut answers = Vec::with_capacity(wanted.len());
+        let outcome = Watch::plain(Duration::ZERO).block_on(py, || async {
+            let mut sink = |raw: Raw| {
+                let (json, status, problem) = match raw.result {
+                    Ok(value) => (Some(value.to_string()), Some(200), String::new()),
+                    Err(error) => (None, status_of(&error), problem_of(error)),
+                };
+                answers.push((raw.at, raw.endpoint, json, status, problem));
+            };
+            fetch_raw(&self.inner, wanted, &mut sink).await
+        })?;
+        Ok((answers, outcome.err().map(|err| errors::api(py, &err))))
+    }
+
+    /// The endpoints where a meeting may be; `chamber` in any case, None where it is not known.
+    #[staticmethod]
+    fn meeting_endpoints(congress: i64, chamber: Option<&str>, event_id: &str) -> Vec<String> {
+        meeting_endpoints(congress, chamber.and_then(Chamber::parse), event_id)
+    }
+
+    /// The endpoints where a committee may be.
+    #[staticmethod]
+    fn committee_endpoints(code: &str) -> Vec<String> {
+        committee_endpoints(code)
     }
 
     fn check_rate_limit(&self) -> (u32, f64) {

@@ -12,6 +12,7 @@ mod figures;
 mod files;
 mod interrupts;
 mod logs;
+mod recording;
 mod report;
 mod row;
 mod runtime;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::sandbox::{Kind, Options, Running, SandboxError, Shares, parse_now, start};
+use crate::sandbox::{DaysAgo, Kind, Options, Running, SandboxError, Shares, parse_now, start};
 
 /// Number, method, path, host, status, fault, where the key came in.
 type Request = (
@@ -34,6 +34,13 @@ fn milliseconds(what: &str, value: f64) -> PyResult<Duration> {
         .map_err(|_| PyValueError::new_err(format!("{what}: {value} is no number of milliseconds")))
 }
 
+fn span(days_ago: Option<(f64, f64)>) -> PyResult<Option<DaysAgo>> {
+    days_ago
+        .map(|(one, other)| DaysAgo::new(one, other))
+        .transpose()
+        .map_err(|error| raised(&error))
+}
+
 fn shares(faults: Vec<(String, f64)>) -> PyResult<Shares> {
     let mut shares = Shares::default();
     for (name, share) in faults {
@@ -51,7 +58,7 @@ pub struct Sandbox {
 #[pymethods]
 impl Sandbox {
     #[new]
-    #[pyo3(signature = (*, meetings, seed, db, congress, latency_ms, slow_ms, faults, port, host,
+    #[pyo3(signature = (*, meetings, seed, db, recording, congress, latency_ms, slow_ms, faults, port, host,
                         rate_limit, api_key, spread_days, now))]
     #[allow(clippy::too_many_arguments)] // keywords only; the face has the defaults
     fn new(
@@ -59,6 +66,7 @@ impl Sandbox {
         meetings: i64,
         seed: i64,
         db: Option<PathBuf>,
+        recording: Option<PathBuf>,
         congress: i64,
         latency_ms: f64,
         slow_ms: f64,
@@ -75,6 +83,7 @@ impl Sandbox {
             seed: seed.cast_unsigned(),
             congress,
             db,
+            recording,
             host,
             port: number("port", port)?,
             latency: milliseconds("latency_ms", latency_ms)?,
@@ -167,15 +176,29 @@ impl Sandbox {
             .map_err(|error| raised(&error))
     }
 
-    fn change(&self, py: Python<'_>, count: i64, seed: i64) -> PyResult<Vec<String>> {
+    /// `days_ago`: over which days before now the update dates are spread; `None` is now.
+    fn change(
+        &self,
+        py: Python<'_>,
+        count: i64,
+        seed: i64,
+        days_ago: Option<(f64, f64)>,
+    ) -> PyResult<Vec<String>> {
         let count = number("count", count)?;
-        py.detach(|| self.running.change(count, seed.cast_unsigned()))
+        let span = span(days_ago)?;
+        py.detach(|| self.running.change(count, seed.cast_unsigned(), span))
             .map_err(|error| raised(&error))
     }
 
-    fn add(&self, py: Python<'_>, count: i64) -> PyResult<Vec<String>> {
+    fn add(
+        &self,
+        py: Python<'_>,
+        count: i64,
+        days_ago: Option<(f64, f64)>,
+    ) -> PyResult<Vec<String>> {
         let count = number("count", count)?;
-        py.detach(|| self.running.add(count))
+        let span = span(days_ago)?;
+        py.detach(|| self.running.add(count, span))
             .map_err(|error| raised(&error))
     }
 

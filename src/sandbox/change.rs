@@ -34,13 +34,63 @@ fn take_number(world: &mut World) -> u64 {
     }
 }
 
-/// Adds new meetings, updated just now.
-pub fn add(world: &mut World, count: usize) -> Result<Vec<String>, SandboxError> {
+/// A stretch of time before now, in days.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DaysAgo {
+    from: f64,
+    to: f64,
+}
+
+impl DaysAgo {
+    /// Either end may come first.
+    pub fn new(one: f64, other: f64) -> Result<Self, SandboxError> {
+        let (from, to) = (one.min(other), one.max(other));
+        if !(0.0..=36_500.0).contains(&one) || !(0.0..=36_500.0).contains(&other) {
+            return Err(SandboxError::Setting {
+                what: "days_ago",
+                rule: "two numbers from 0 to 36500",
+                got: format!("({one}, {other})"),
+            });
+        }
+        Ok(Self { from, to })
+    }
+
+    /// As many moments as wanted, evenly spread, none at an end, in an order that hangs on the seed.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // days, to the second
+    fn moments(self, now: i64, count: usize, seed: u64) -> Vec<i64> {
+        let step = (self.to - self.from) / count.max(1) as f64;
+        let mut moments: Vec<i64> = (0..count)
+            .map(|at| {
+                let days = self.from + step * (at as f64 + 0.5);
+                now - (days * DAY as f64).round() as i64
+            })
+            .collect();
+        rng(seed, "days-ago", count as u64).shuffle(&mut moments);
+        moments
+    }
+}
+
+/// When each of so many is updated.
+fn moments(world: &World, count: usize, seed: u64, days_ago: Option<DaysAgo>) -> Vec<i64> {
     let now = world.now();
-    let meetings = (0..count)
-        .map(|_| {
+    days_ago.map_or_else(
+        || vec![now; count],
+        |days_ago| days_ago.moments(now, count, seed),
+    )
+}
+
+/// Adds new meetings.
+pub fn add(
+    world: &mut World,
+    count: usize,
+    days_ago: Option<DaysAgo>,
+) -> Result<Vec<String>, SandboxError> {
+    let seed = world.generator.seed ^ world.next;
+    let meetings = moments(world, count, seed, days_ago)
+        .into_iter()
+        .map(|at| {
             let number = take_number(world);
-            world.generator.meeting(number, now)
+            world.generator.meeting(number, at)
         })
         .collect();
     world.put(meetings)
@@ -49,7 +99,7 @@ pub fn add(world: &mut World, count: usize) -> Result<Vec<String>, SandboxError>
 /// Moves only the `updateDate`.
 pub fn touch(world: &mut World, event_id: &str) -> Result<(), SandboxError> {
     let mut meeting = find(world, event_id)?;
-    stamp(world, &mut meeting);
+    stamp(&mut meeting, world.now());
     world.put(vec![meeting])?;
     Ok(())
 }
@@ -58,32 +108,41 @@ fn find(world: &World, event_id: &str) -> Result<Value, SandboxError> {
     world
         .entry(event_id)
         .map(|entry| entry.meeting())
+        .filter(|meeting| !meeting.is_null())
         .ok_or_else(|| SandboxError::NoSuchMeeting {
             event_id: event_id.to_owned(),
         })
 }
 
-/// `updateDate` becomes now, and in any case later than it was: else nobody would ask again.
-fn stamp(world: &World, meeting: &mut Value) {
+/// `updateDate` moves there, and in any case later than it was: else nobody would ask again.
+fn stamp(meeting: &mut Value, at: i64) {
     let before = meeting
         .get("updateDate")
         .and_then(Value::as_str)
         .and_then(seconds);
-    let now = before.map_or(world.now(), |before| world.now().max(before + 1));
-    meeting["updateDate"] = written(now, false).into();
+    let at = before.map_or(at, |before| at.max(before + 1));
+    meeting["updateDate"] = written(at, false).into();
 }
 
 /// Changes `count` meetings (all, where there are fewer), chosen by `seed`.
-pub fn change(world: &mut World, count: usize, seed: u64) -> Result<Vec<String>, SandboxError> {
+pub fn change(
+    world: &mut World,
+    count: usize,
+    seed: u64,
+    days_ago: Option<DaysAgo>,
+) -> Result<Vec<String>, SandboxError> {
     let mut ids = world.event_ids();
+    // What was recorded as failing has no content to change.
+    ids.retain(|id| world.entry(id).is_some_and(|entry| entry.failed.is_none()));
     rng(seed, "change", 0).shuffle(&mut ids);
     ids.truncate(count);
     ids.sort_unstable();
     let mut changed = Vec::with_capacity(ids.len());
-    for (at, event_id) in (0_u64..).zip(&ids) {
+    let moments = moments(world, ids.len(), seed, days_ago);
+    for ((at, event_id), moment) in (0_u64..).zip(&ids).zip(moments) {
         let mut meeting = find(world, event_id)?;
         change_one(world, &mut meeting, at, seed);
-        stamp(world, &mut meeting);
+        stamp(&mut meeting, moment);
         changed.push(meeting);
     }
     world.put(changed)

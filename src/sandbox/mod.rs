@@ -8,6 +8,7 @@ mod change;
 mod cut;
 mod draw;
 mod faults;
+mod from_recording;
 mod from_store;
 mod gate;
 mod generate;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use change::DaysAgo;
 pub use faults::{Kind, Shares};
 pub use log::{KeyPlace, Served};
 pub use running::{Running, start};
@@ -54,6 +56,10 @@ pub enum SandboxError {
         rule: &'static str,
         got: String,
     },
+    #[error("{path}: {problem}")]
+    Recording { path: String, problem: String },
+    #[error("serve either a database or a recording, not both")]
+    BothSources,
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
 }
@@ -68,6 +74,8 @@ pub struct Options {
     pub congress: i64,
     /// Serve the rows of this hearings database instead of a generated Congress.
     pub db: Option<PathBuf>,
+    /// Serve these recorded answers, at whatever time, as if it were the time they were recorded.
+    pub recording: Option<PathBuf>,
     /// Loopback unless told otherwise.
     pub host: String,
     /// 0 picks a free one.
@@ -94,6 +102,7 @@ impl Default for Options {
             seed: 1,
             congress: 119,
             db: None,
+            recording: None,
             host: "127.0.0.1".to_owned(),
             port: 0,
             latency: Duration::ZERO,
@@ -120,6 +129,9 @@ pub fn parse_now(text: &str) -> Result<Timestamp, SandboxError> {
 
 impl Options {
     fn check(&self) -> Result<(), SandboxError> {
+        if self.db.is_some() && self.recording.is_some() {
+            return Err(SandboxError::BothSources);
+        }
         if !(1..=200).contains(&self.congress) {
             return Err(SandboxError::Setting {
                 what: "congress",

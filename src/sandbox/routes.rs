@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, Route};
+use super::from_recording::Recorded;
 use super::reply::Reply;
 use super::world::{Committee, Entry, PUBLIC, World, list};
 
@@ -63,11 +64,13 @@ fn meetings(
     chamber: Option<&str>,
     asked: &Asked<'_>,
 ) -> Result<Reply, Reply> {
-    let from = asked.query.moment("fromDateTime")?;
-    let to = asked.query.moment("toDateTime")?;
+    let moment = |name: &str| Ok(asked.query.moment(name)?.map(|at| world.meant(at)));
+    let from = moment("fromDateTime")?;
+    let to = moment("toDateTime")?;
     let number: Option<i64> = congress.and_then(|text| text.parse().ok());
     let wanted = |entry: &Entry| {
-        number.is_none_or(|number| entry.congress == number)
+        !entry.row.is_empty()
+            && number.is_none_or(|number| entry.congress == number)
             && chamber.is_none_or(|chamber| entry.chamber == chamber)
             // An updateDate that cannot be read passes: somebody put it in to be seen.
             && entry.updated.is_none_or(|at| {
@@ -110,12 +113,14 @@ fn meeting(world: &World, congress: &str, chamber: &str, event_id: &str) -> Repl
             && (entry.chamber == chamber
                 || !matches!(entry.chamber.as_str(), "house" | "senate" | "nochamber"))
     });
-    match found {
-        Some(entry) => Reply {
+    let failed = found.and_then(|entry| entry.failed.as_ref());
+    match (found, failed) {
+        (Some(_), Some((status, message))) if *status != 404 => Reply::failed(*status, message),
+        (Some(entry), None) => Reply {
             zipped: Some(entry.zipped()),
             ..Reply::json(200, entry.body.clone())
         },
-        None => Reply::not_found(
+        _ => Reply::not_found(
             "CommitteeMeeting",
             &request(&[
                 ("congress", Some(congress)),
@@ -183,6 +188,16 @@ fn committees(
 
 fn committee(world: &World, chamber: &str, code: &str) -> Reply {
     let request = request(&[("chamber", Some(chamber)), ("systemCode", Some(code))]);
+    if let Some(recorded) = world
+        .replayed()
+        .and_then(|all| all.committee(chamber, code))
+    {
+        return match recorded {
+            Recorded::Answer(body) => Reply::json(200, body.clone()),
+            Recorded::Failed(status, message) => Reply::failed(*status, message),
+            Recorded::Elsewhere => Reply::not_found("Committee", &request),
+        };
+    }
     // The real one answers for joint committees under either chamber, too.
     let found = world
         .committee(code)

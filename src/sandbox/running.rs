@@ -10,13 +10,13 @@ use axum::Router;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::change::DaysAgo;
 use super::cut::{CutListener, Scissors};
 use super::faults::{Faults, Kind, Shares};
 use super::gate::{Shared, Window, serve};
-use super::generate::Generator;
 use super::log::{Log, Served};
 use super::world::World;
-use super::{Options, SandboxError, change, from_store, generate};
+use super::{Options, SandboxError, change, from_recording, from_store};
 
 /// A sandbox that serves, on a thread of its own, until it is stopped or dropped.
 pub struct Running {
@@ -30,21 +30,27 @@ pub struct Running {
 }
 
 fn content(options: &Options) -> Result<World, SandboxError> {
-    let generator = Generator::new(options.seed, options.congress);
-    let mut committees = generate::committees();
-    let mut stored = Vec::new();
-    if let Some(path) = &options.db {
-        let (own, meetings) = from_store::read(path, options.congress)?;
-        committees.retain(|committee| !own.iter().any(|other| other.code == committee.code));
-        committees.splice(0..0, own);
-        stored = meetings;
+    if let Some(path) = &options.recording {
+        let recording = from_recording::read(path)?;
+        let congress = recording.congress;
+        let mut world = World::new(
+            options.seed,
+            congress,
+            recording.committees.clone(),
+            options.now,
+        );
+        world.replay(recording);
+        return Ok(world);
     }
-    let mut world = World::new(options.congress, committees, generator, options.now);
-    if options.db.is_some() {
-        world.put(stored)?;
-    } else {
+    let congress = options.congress;
+    let Some(path) = &options.db else {
+        let mut world = World::new(options.seed, congress, Vec::new(), options.now);
         change::fill(&mut world, options.meetings, options.spread_days)?;
-    }
+        return Ok(world);
+    };
+    let (own, meetings) = from_store::read(path, congress)?;
+    let mut world = World::new(options.seed, congress, own, options.now);
+    world.put(meetings)?;
     Ok(world)
 }
 
@@ -206,7 +212,7 @@ impl Running {
     /// A meeting, as the detail shows it.
     pub fn meeting(&self, event_id: &str) -> Option<Value> {
         let entry = self.world().entry(event_id).cloned()?;
-        Some(entry.meeting())
+        Some(entry.meeting()).filter(|meeting| !meeting.is_null())
     }
 
     /// Puts a meeting in, verbatim, replacing the one with the same event id. -> its event id
@@ -224,14 +230,24 @@ impl Running {
         change::touch(&mut self.world_mut(), event_id)
     }
 
-    /// Changes `count` meetings, chosen by `seed`. -> their event ids
-    pub fn change(&self, count: usize, seed: u64) -> Result<Vec<String>, SandboxError> {
-        change::change(&mut self.world_mut(), count, seed)
+    /// Changes `count` meetings, chosen by `seed`; updated now, or spread over `days_ago`. -> their
+    /// event ids
+    pub fn change(
+        &self,
+        count: usize,
+        seed: u64,
+        days_ago: Option<DaysAgo>,
+    ) -> Result<Vec<String>, SandboxError> {
+        change::change(&mut self.world_mut(), count, seed, days_ago)
     }
 
-    /// Adds new meetings. -> their event ids
-    pub fn add(&self, count: usize) -> Result<Vec<String>, SandboxError> {
-        change::add(&mut self.world_mut(), count)
+    /// Adds new meetings, updated now or spread over `days_ago`. -> their event ids
+    pub fn add(
+        &self,
+        count: usize,
+        days_ago: Option<DaysAgo>,
+    ) -> Result<Vec<String>, SandboxError> {
+        change::add(&mut self.world_mut(), count, days_ago)
     }
 
     pub fn faults(&self) -> Shares {

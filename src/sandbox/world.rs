@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::SandboxError;
-use super::generate::Generator;
+use super::from_recording::{Recording, Replayed};
+use super::generate::{self, Generator};
 use super::reply::gzip;
 use crate::domain::parse_datetime;
 
@@ -52,15 +53,46 @@ pub struct Entry {
     pub congress: i64,
     /// Seconds since 1970; `None` where `updateDate` cannot be read.
     pub updated: Option<i64>,
-    /// The row of the list.
+    /// The row of the list; empty where the list does not show it.
     pub row: String,
     /// The whole answer of the detail.
     pub body: Bytes,
     zipped: OnceLock<Bytes>,
     pub jackets: Vec<String>,
+    /// The detail answered with this status and message when it was recorded; `body` is empty then.
+    pub failed: Option<(u16, String)>,
 }
 
 impl Entry {
+    /// As it was recorded: the list's row, and the detail's answer.
+    pub fn recorded(
+        place: Place,
+        row: Option<&Value>,
+        answer: Result<&Value, (u16, String)>,
+    ) -> Self {
+        let (body, failed) = match &answer {
+            Ok(answer) => (answer.to_string(), None),
+            Err(failed) => (String::new(), Some(failed.clone())),
+        };
+        let transcripts = answer
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.get("committeeMeeting")?.get("hearingTranscript"));
+        Self {
+            event_id: place.event_id,
+            chamber: place.chamber,
+            congress: place.congress,
+            updated: row
+                .and_then(|row| row.get("updateDate")?.as_str())
+                .and_then(seconds),
+            row: row.map(Value::to_string).unwrap_or_default(),
+            body: body.into(),
+            zipped: OnceLock::new(),
+            jackets: jackets(transcripts),
+            failed,
+        }
+    }
+
     /// Compressed once, at the first request for it.
     pub fn zipped(&self) -> Bytes {
         self.zipped.get_or_init(|| gzip(&self.body)).clone()
@@ -74,6 +106,24 @@ impl Entry {
     }
 }
 
+/// Where a meeting is filed.
+pub struct Place {
+    pub congress: i64,
+    pub chamber: String,
+    pub event_id: String,
+}
+
+fn jackets(transcripts: Option<&Value>) -> Vec<String> {
+    list(transcripts)
+        .iter()
+        .filter_map(|transcript| match transcript.get("jacketNumber")? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+        .collect()
+}
+
 pub struct World {
     pub congress: i64,
     pub committees: Vec<Committee>,
@@ -81,24 +131,30 @@ pub struct World {
     /// The number of the next generated meeting.
     pub next: u64,
     now: Option<Timestamp>,
+    replayed: Option<Replayed>,
     entries: HashMap<String, Arc<Entry>>,
     /// Newest `updateDate` first.
     order: Vec<Arc<Entry>>,
 }
 
 impl World {
-    pub fn new(
-        congress: i64,
-        committees: Vec<Committee>,
-        generator: Generator,
-        now: Option<Timestamp>,
-    ) -> Self {
+    /// Without meetings. `own` committees come before generated ones.
+    pub fn new(seed: u64, congress: i64, own: Vec<Committee>, now: Option<Timestamp>) -> Self {
+        let mut committees = generate::committees();
+        let generator = if own.is_empty() {
+            Generator::new(seed, congress, &committees)
+        } else {
+            Generator::new(seed, congress, &own)
+        };
+        committees.retain(|committee| !own.iter().any(|other| other.code == committee.code));
+        committees.splice(0..0, own);
         Self {
             congress,
             committees,
             generator,
             next: 0,
             now,
+            replayed: None,
             entries: HashMap::new(),
             order: Vec::new(),
         }
@@ -107,6 +163,26 @@ impl World {
     /// Seconds since 1970, by the time the sandbox believes in.
     pub fn now(&self) -> i64 {
         self.now.unwrap_or_else(Timestamp::now).as_second()
+    }
+
+    /// Puts in what was recorded, verbatim.
+    pub fn replay(&mut self, recording: Recording) {
+        for entry in recording.entries {
+            self.entries.insert(entry.event_id.clone(), Arc::new(entry));
+        }
+        self.sort();
+        self.replayed = Some(recording.replayed);
+    }
+
+    pub fn replayed(&self) -> Option<&Replayed> {
+        self.replayed.as_ref()
+    }
+
+    /// The moment that a filter means.
+    pub fn meant(&self, asked: i64) -> i64 {
+        self.replayed
+            .as_ref()
+            .map_or(asked, |replayed| replayed.meant(asked, self.now()))
     }
 
     /// Newest first.
@@ -198,14 +274,7 @@ impl World {
             .get("updateDate")
             .and_then(Value::as_str)
             .and_then(seconds);
-        let jackets = list(meeting.get("hearingTranscript"))
-            .iter()
-            .filter_map(|transcript| match transcript.get("jacketNumber")? {
-                Value::String(text) => Some(text.clone()),
-                Value::Number(number) => Some(number.to_string()),
-                _ => None,
-            })
-            .collect();
+        let jackets = jackets(meeting.get("hearingTranscript"));
         let mut row = Map::new();
         for field in ["chamber", "congress", "eventId", "updateDate"] {
             if let Some(value) = meeting.get(field) {
@@ -235,6 +304,7 @@ impl World {
             congress,
             updated,
             jackets,
+            failed: None,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from updaters.cli import maintain, monitor, notify, report, sandbox, update
+from updaters.cli import maintain, monitor, notify, record, report, sandbox, update
 from updaters.cli.common import PROGRAM, Parser, ShowVersion, begin, flushed, guarded
 
 __all__ = ["main"]
@@ -22,6 +22,7 @@ def build_parser() -> Parser:
     notify.add_command(commands)
     report.add_command(commands)
     monitor.add_commands(commands)
+    record.add_command(commands)
     sandbox.add_command(commands)
     return parser
 

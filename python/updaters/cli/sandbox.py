@@ -5,7 +5,7 @@ from typing import Any
 
 from updaters.errors import ConfigurationError
 
-DEFAULT_MEETINGS, DEFAULT_SEED = 200, 1
+DEFAULT_MEETINGS, DEFAULT_SEED, DEFAULT_CONGRESS = 200, 1, 119
 
 
 def add_command(commands: Any) -> None:
@@ -25,6 +25,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--db", metavar="FILE", help="serve the rows of this hearings database")
+    parser.add_argument("--recording", metavar="FILE", help="or the answers recorded in this file")
     parser.add_argument(
         "--meetings",
         type=int,
@@ -32,7 +33,7 @@ def add_command(commands: Any) -> None:
         help=f"or so many generated ones (default: {DEFAULT_MEETINGS})",
     )
     parser.add_argument("--seed", type=int, metavar="S", help="decides their content")
-    parser.add_argument("--congress", type=int, default=119, metavar="N")
+    parser.add_argument("--congress", type=int, metavar="N", help=f"default: {DEFAULT_CONGRESS}")
     parser.add_argument("--latency-ms", type=float, default=0, metavar="L", help="of each answer")
     parser.add_argument(
         "--fault",
@@ -47,6 +48,13 @@ def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from updaters.sandbox import serve
 
+    if args.recording and any(
+        given is not None for given in (args.db, args.meetings, args.seed, args.congress)
+    ):
+        raise ConfigurationError(
+            "--recording serves what was recorded: --db, --meetings, --seed and --congress "
+            "do not go with it"
+        )
     if args.db and (args.meetings is not None or args.seed is not None):
         raise ConfigurationError("--db serves a database: --meetings and --seed do not go with it")
     if not 0 <= args.port <= 65_535:
@@ -59,5 +67,6 @@ def run(args: argparse.Namespace) -> int:
         seed=DEFAULT_SEED if args.seed is None else args.seed,
         latency_ms=args.latency_ms,
         faults=args.fault,
-        congress=args.congress,
+        congress=DEFAULT_CONGRESS if args.congress is None else args.congress,
+        recording=args.recording,
     )

@@ -89,11 +89,19 @@ impl Frame {
 }
 
 impl Generator {
-    pub fn new(seed: u64, congress: i64) -> Self {
+    /// New meetings are held by the committees of `own`, or by generated ones of a house that has none.
+    pub fn new(seed: u64, congress: i64, own: &[Committee]) -> Self {
+        let mut pool: Vec<Committee> = own.iter().filter(|own| own.current).cloned().collect();
+        for chamber in ["House", "Senate"] {
+            if !pool.iter().any(|committee| committee.chamber == chamber) {
+                let generated = committees().into_iter();
+                pool.extend(generated.filter(|committee| committee.chamber == chamber));
+            }
+        }
         Self {
             seed,
             congress,
-            committees: committees(),
+            committees: pool,
             people: people::cast(&mut rng(seed, "people", 0), PERSONS),
         }
     }
@@ -231,11 +239,11 @@ impl Generator {
         let (pool, count) = match house {
             Body::House => (of("House"), if together { 2 } else { 1 }),
             Body::Senate => (of("Senate"), if together { 2 } else { 1 }),
-            Body::Joint if together => (of("Joint"), 1),
             Body::Joint => {
                 // A joint committee, or a committee of each chamber.
-                if rng.bool() {
-                    (of("Joint"), 1)
+                let joint = of("Joint");
+                if (together || rng.bool()) && !joint.is_empty() {
+                    (joint, 1)
                 } else {
                     return [rng.choice(of("House")), rng.choice(of("Senate"))]
                         .into_iter()

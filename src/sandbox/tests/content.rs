@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::json;
 
 use super::*;
+use crate::sandbox::DaysAgo;
 use crate::sandbox::world::{list, seconds};
 
 fn meetings(running: &Running) -> Vec<Value> {
@@ -182,7 +183,7 @@ fn update_dates_lie_in_the_days_up_to_now() {
 fn change_alters_so_many_meetings_and_moves_their_update_date() {
     let running = sandbox(120);
     let before: Vec<Value> = meetings(&running);
-    let changed = running.change(30, 5).unwrap();
+    let changed = running.change(30, 5, None).unwrap();
     assert_eq!(changed.len(), 30);
     let mut kinds = HashSet::new();
     for (old, new) in before.iter().zip(meetings(&running)) {
@@ -207,7 +208,7 @@ fn change_alters_so_many_meetings_and_moves_their_update_date() {
     }
     assert_eq!(kinds.len(), 5, "{kinds:?}");
     let twin = sandbox(120);
-    assert_eq!(twin.change(30, 5).unwrap(), changed);
+    assert_eq!(twin.change(30, 5, None).unwrap(), changed);
     assert_eq!(meetings(&twin), meetings(&running));
 }
 
@@ -217,7 +218,7 @@ fn every_change_is_one_that_the_updater_stores() {
     let parsed = |id: &str| crate::domain::parse_meeting(&running.meeting(id).unwrap()).meeting;
     for seed in 0..4 {
         let before: Vec<_> = running.event_ids().iter().map(|id| parsed(id)).collect();
-        let changed = running.change(60, seed).unwrap();
+        let changed = running.change(60, seed, None).unwrap();
         for mut old in before {
             let new = parsed(&old.event_id);
             let moved = old.update_date != new.update_date;
@@ -235,7 +236,7 @@ fn changing_again_moves_the_update_date_again() {
     let date = || seconds(text(&running.meeting(&id).unwrap(), "updateDate")).unwrap();
     let mut dates = vec![date()];
     for step in 0..3 {
-        running.change(1, step).unwrap();
+        running.change(1, step, None).unwrap();
         dates.push(date());
     }
     running.touch(&id).unwrap();
@@ -261,7 +262,7 @@ fn touch_moves_only_the_update_date() {
 fn added_meetings_are_new_and_updated_now() {
     let running = sandbox(40);
     let before = running.event_ids();
-    let added = running.add(25).unwrap();
+    let added = running.add(25, None).unwrap();
     assert_eq!(added.len(), 25);
     assert_eq!(running.event_ids().len(), 65);
     for id in &added {
@@ -319,5 +320,61 @@ fn options_out_of_range_are_refused() {
         },
     ] {
         assert!(start(options).is_err());
+    }
+}
+
+#[test]
+fn update_dates_can_be_spread_over_days_past() {
+    let running = sandbox(0);
+    let now = seconds(NOW).unwrap();
+    let span = DaysAgo::new(0.0, 10.0).unwrap();
+    let added = running.add(20, Some(span)).unwrap();
+    let dates = |running: &Running| -> Vec<i64> {
+        let mut dates: Vec<i64> = running
+            .event_ids()
+            .iter()
+            .map(|id| seconds(text(&running.meeting(id).unwrap(), "updateDate")).unwrap())
+            .collect();
+        dates.sort_unstable();
+        dates
+    };
+    // Half a day apart, the first a quarter of a day from either end.
+    let wanted: Vec<i64> = (0..20)
+        .map(|at| now - 10 * 86_400 + 21_600 + at * 43_200)
+        .collect();
+    assert_eq!(dates(&running), wanted);
+    // Not in the order in which they are made.
+    let by_number: Vec<i64> = added
+        .iter()
+        .map(|id| seconds(text(&running.meeting(id).unwrap(), "updateDate")).unwrap())
+        .collect();
+    assert!(!by_number.is_sorted() && !by_number.is_sorted_by(|a, b| a >= b));
+    let twin = sandbox(0);
+    twin.add(20, Some(span)).unwrap();
+    assert_eq!(meetings(&twin), meetings(&running));
+}
+
+#[test]
+fn changes_of_old_meetings_can_be_placed_in_time_but_never_before_what_they_were() {
+    let running = sandbox(0);
+    let ago = |from, to| Some(DaysAgo::new(from, to).unwrap());
+    running.add(30, ago(400.0, 430.0)).unwrap();
+    let changed = running.change(10, 4, ago(7.0, 2.0)).unwrap();
+    let now = seconds(NOW).unwrap();
+    let date = |id: &str| seconds(text(&running.meeting(id).unwrap(), "updateDate")).unwrap();
+    let mut dates: Vec<i64> = changed.iter().map(|id| date(id)).collect();
+    dates.sort_unstable();
+    let wanted: Vec<i64> = (0..10)
+        .map(|at| now - 7 * 86_400 + 21_600 + at * 43_200)
+        .collect();
+    assert_eq!(dates, wanted);
+    let again = running.change(30, 4, ago(300.0, 301.0)).unwrap();
+    assert!(again.iter().all(|id| {
+        let late = date(id);
+        changed.contains(id) == (late > now - 8 * 86_400) && late >= now - 301 * 86_400
+    }));
+    for (one, other) in [(-1.0, 2.0), (0.0, 40_000.0), (f64::NAN, 1.0)] {
+        let error = DaysAgo::new(one, other).unwrap_err().to_string();
+        assert!(error.contains("days_ago"), "{error}");
     }
 }

@@ -136,10 +136,42 @@ async fn committees_of_a_served_database_keep_their_parents_and_new_meetings_com
     let (_, body) = Client::of(&running).get("/committee/house/hsii24").await;
     assert_eq!(body["committee"]["parent"]["systemCode"], "hsii00");
     let before = running.event_ids();
-    let added = running.add(5).unwrap();
+    let added = running.add(5, None).unwrap();
     assert!(added.iter().all(|id| !before.contains(id)));
     assert_eq!(running.event_ids().len(), 15);
-    assert_eq!(running.change(10, 1).unwrap().len(), 10);
+    assert_eq!(running.change(10, 1, None).unwrap().len(), 10);
+}
+
+#[test]
+fn new_meetings_of_a_served_database_are_held_by_its_own_committees() {
+    let own = |code: &str, chamber| crate::sandbox::world::Committee {
+        code: code.to_owned(),
+        name: format!("Committee {code}"),
+        chamber,
+        kind: "Standing".to_owned(),
+        parent: None,
+        current: true,
+    };
+    let mut gone = own("hszz00", "House");
+    gone.current = false;
+    let pool = [own("hsxx00", "House"), own("ssxx00", "Senate"), gone];
+    let codes = |pool: &[crate::sandbox::world::Committee]| -> Vec<String> {
+        let generator = crate::sandbox::generate::Generator::new(1, 119, pool);
+        let mut codes: Vec<String> = (0..300)
+            .flat_map(|number| {
+                crate::sandbox::world::list(generator.meeting(number, 0).get("committees"))
+            })
+            .map(|named| named["systemCode"].as_str().unwrap().to_owned())
+            .collect();
+        codes.sort();
+        codes.dedup();
+        codes
+    };
+    assert_eq!(codes(&pool), ["hsxx00", "ssxx00"]);
+    // A house without any has the generated ones.
+    let some = codes(&pool[..1]);
+    assert!(some.iter().any(|code| code.starts_with("ss")));
+    assert_eq!(some.iter().filter(|code| code.starts_with('h')).count(), 1);
 }
 
 #[test]

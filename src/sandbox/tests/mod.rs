@@ -4,6 +4,7 @@ mod content;
 mod faults;
 mod from_db;
 mod protocol;
+mod replay;
 
 use std::time::Duration;
 
