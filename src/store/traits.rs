@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 use super::StoreResult;
 use super::types::{
     Answer, BatchFigures, BatchHead, BatchId, BatchRecord, CommitteeName, DeferKind, Deferred,
-    FieldChange, HandMade, HearingChange, Held, PastRun, Related, Row, RunId, RunInfo, RunRecord,
-    Soundness, SqlParams, StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
-    Answer, BatchFigures, BatchHead, BatchId, DeferKind, Deferred, FieldChange, HandMade, Held,
-    LastRun, PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting,
-    UndoPolicy, UndoReport, UpdateLog, Written,
+    FieldChange, HandMade, HearingChange, Held, LastRun, PastRun, Related, Row, RunId, RunInfo,
+    RunRecord, Soundness, SqlParams, StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
 };
 use crate::domain::{Committee, Components, Meeting};
 
