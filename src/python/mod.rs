@@ -14,6 +14,7 @@ mod report;
 mod row;
 mod runtime;
 mod sandbox;
+mod verify;
 mod watch;
 
 use pyo3::prelude::*;
@@ -52,5 +53,6 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(files::restore_database, m)?)?;
     m.add_function(wrap_pyfunction!(drain_logs, m)?)?;
     m.add_function(wrap_pyfunction!(in_thread, m)?)?;
+    verify::register(m)?;
     sandbox::register(m)
 }

@@ -5,6 +5,7 @@
 mod error;
 mod handle;
 mod run_lock;
+mod survey;
 mod traits;
 mod types;
 
@@ -13,5 +14,6 @@ pub mod sqlite;
 pub use error::{StoreError, StoreResult};
 pub use handle::{Access, Handle, Patience, open};
 pub use run_lock::{LockHolder, RunLock};
-pub use traits::{Health, Hearings, Journal, Ledger, Store, Transactions};
+pub use survey::{About, Finding, LoggedRun, Mended, Survey};
+pub use traits::{Health, Hearings, Journal, Ledger, Store, Transactions, Verify};
 pub use types::*;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::StoreResult;
+use super::survey::{Mended, Survey};
 use super::types::{
     Answer, BatchFigures, BatchHead, BatchId, DeferKind, Deferred, FieldChange, HandMade, Held,
     PastRun, Related, Row, RunId, RunInfo, Soundness, SqlParams, StoredMeeting, UndoPolicy,
@@ -12,9 +13,9 @@ use super::types::{
 use crate::domain::{Committee, Components, Meeting};
 
 /// A store, whole.
-pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Send {}
+pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Verify + Send {}
 
-impl<T: Transactions + Hearings + Journal + Ledger + Health + Send> Store for T {}
+impl<T: Transactions + Hearings + Journal + Ledger + Health + Verify + Send> Store for T {}
 
 /// Transactions, savepoints and foreign statements.
 pub trait Transactions {
@@ -215,4 +216,14 @@ pub trait Health {
     fn back_up(&mut self, folder: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<PathBuf>;
     /// Folds a WAL back into the file at the end of a run; no-op in other journal modes.
     fn checkpoint_wal(&mut self) -> StoreResult<()>;
+}
+
+/// What a person asks of a database after its updates.
+pub trait Verify {
+    /// Reads only, databases of every shape.
+    fn survey(&mut self) -> StoreResult<Survey>;
+    /// Removes rows that lead nowhere (links, appearances, documents of what is gone) and links that are
+    /// there twice. Needs an open transaction, in which it is journaled. Hearings that lost such a row are
+    /// deferred, so that the next run fills the gap.
+    fn mend(&mut self) -> StoreResult<Mended>;
 }

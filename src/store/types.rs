@@ -67,6 +67,8 @@ pub enum BatchKind {
     Undo,
     /// SQL of a caller, outside any batch.
     Manual,
+    /// Rows that led nowhere, removed by `scripts.verify_updates --fix`.
+    Mend,
     /// Our own bookkeeping only (deferred events, runs): no batch row is kept when nothing was journaled.
     Bookkeeping,
 }
@@ -81,6 +83,7 @@ impl BatchKind {
             Self::Dates => "dates",
             Self::Undo => "undo",
             Self::Manual => "manual",
+            Self::Mend => "mend",
             Self::Bookkeeping => "bookkeeping",
         }
     }
@@ -367,7 +370,8 @@ pub struct UpdateLog {
     pub schedule_id: Option<i64>,
 }
 
-/// The figures of an earlier run, from `update_logs`.
+/// The figures of an earlier run, from `update_logs`; NaN for what is not there or is no number (the
+/// updater before this one left durations NULL).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PastRun {
     /// Naive local time.

@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 
 use super::SqliteStore;
 use super::classify::classify;
+use super::db::text;
 use super::migrate;
 use crate::store::{Access, Health, Soundness, StoreError, StoreResult};
 
@@ -56,8 +57,9 @@ const PARENTS: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// Columns of which every combination may be there once.
-const UNIQUE: [(&str, &[&str]); 3] = [
+const UNIQUE: [(&str, &[&str]); 4] = [
     ("hearings", &["event_id"]),
+    ("committees", &["system_code"]),
     ("witness_appearances", &["witness_id", "hearing_id"]),
     ("hearing_committees", &["hearing_id", "committee_id"]),
 ];
@@ -243,9 +245,10 @@ impl Look<'_> {
     }
 
     fn texts(&self, sql: &str) -> rusqlite::Result<Vec<String>> {
+        // Text that is not UTF-8 is no reason to give up.
         self.conn
             .prepare_cached(sql)?
-            .query_map([], |row| row.get(0))?
+            .query_map([], |row| Ok(text(row, 0)?.unwrap_or_default()))?
             .collect()
     }
 
