@@ -33,12 +33,11 @@ class HistoricalValidator:
     """
 
     def __init__(self, db: Any, min_history_days: int = 17) -> None:
-        if isinstance(min_history_days, bool) or not isinstance(min_history_days, int):
-            raise ConfigurationError(f"min_history_days must be a number, got {min_history_days!r}")
-        if min_history_days < 1:
-            raise ConfigurationError(f"min_history_days must be at least 1, got {min_history_days}")
+        check_days(min_history_days)
         self.min_history_days = min_history_days
         self._db = _database(db)
+        #: Opened by us, for reading; closed again after each use.
+        self._own = isinstance(db, str | os.PathLike)
 
     def get_historical_data(self, days: int = _native.HISTORY_DAYS) -> list[dict[str, Any]]:
         """The successful runs of the last `days` days, one dict a run, oldest first.
@@ -51,7 +50,11 @@ class HistoricalValidator:
         if isinstance(days, bool) or not isinstance(days, int) or days < 0:
             raise ConfigurationError(f"days must be a whole number from 0 on, got {days!r}")
         native = self._db.native if isinstance(self._db, Database) else self._db
-        return _native.past_runs(native, min(days, 10_000_000))
+        try:
+            return _native.past_runs(native, min(days, 10_000_000))
+        finally:
+            if self._own:
+                self._db.close()
 
     def calculate_all_stats(
         self, data: Iterable[Mapping[str, Any]] | None = None
@@ -83,10 +86,7 @@ class HistoricalValidator:
         that never moved has no deviation: there a tenth of it, at least 1, counts as one. Too
         little history: an empty list, and a log line that says so.
         """
-        if isinstance(z_threshold, bool) or not isinstance(z_threshold, int | float):
-            raise ConfigurationError(f"z_threshold must be a number, got {z_threshold!r}")
-        if not 0 < z_threshold < float("inf"):
-            raise ConfigurationError(f"z_threshold must be above 0, got {z_threshold}")
+        check_threshold(z_threshold)
         found = self._compare(figures_of(current_metrics), float(z_threshold))
         if found["problem"]:
             logger.info("Historical validation: %s", found["problem"])
@@ -107,6 +107,19 @@ class HistoricalValidator:
 
     def __repr__(self) -> str:
         return f"<HistoricalValidator {self._db!r} min_history_days={self.min_history_days}>"
+
+
+def check_days(days: Any) -> None:
+    """Raise `ConfigurationError` where this is no number of days of history."""
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 10_000_000:
+        raise ConfigurationError(f"min_history_days must be a whole number from 1 on, got {days!r}")
+
+
+def check_threshold(threshold: Any) -> None:
+    """Raise `ConfigurationError` where this is no number of standard deviations."""
+    number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if not number or not 0 < threshold < float("inf"):
+        raise ConfigurationError(f"z_threshold must be a number above 0, got {threshold!r}")
 
 
 def _database(db: Any) -> Database | _native.Database:

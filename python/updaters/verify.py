@@ -7,6 +7,7 @@ from typing import Any
 
 from updaters import _native
 from updaters.errors import UpdaterError
+from updaters.historical import check_days, check_threshold
 
 __all__ = ["UpdateValidator"]
 
@@ -28,7 +29,9 @@ class UpdateValidator:
         wait_seconds: float = 30.0,
     ) -> None:
         self.db_path = None if db_path is None else os.fspath(db_path)
-        self._history = (min_history_days, z_threshold)
+        check_days(min_history_days)
+        check_threshold(z_threshold)
+        self._history = (min_history_days, float(z_threshold))
         self._wait_seconds = wait_seconds
         self.issues: list[str] = []
         self.warnings: list[str] = []
@@ -36,7 +39,7 @@ class UpdateValidator:
         self.checks: list[dict[str, Any]] = []
 
     def run_all_checks(self, fix_issues: bool = False) -> dict[str, Any]:
-        """Check counts, values, date ranges, foreign keys, duplicates, relationships, the last runs.
+        """Check counts, values, dates, foreign keys, duplicates, relationships and the last runs.
 
         Returns `timestamp` (ISO, local), `passed` (no issues), `issues` and `warnings` (lists of
         lines), `stats` (the figures of all checks; `checks`: name -> 'ok', 'warning' or 'failed').

@@ -131,11 +131,12 @@ fn of(survey: &Survey, about: About) -> Option<&Finding> {
     survey.findings.iter().find(|found| found.about == about)
 }
 
-/// `3 hearings without a date (event 1, event 2, event 3)`; the words begin after the number.
+/// `hearings without a date: 9 (event 1, event 2, event 3, ...)`; what is after a semicolon, at the end.
 fn told(finding: &Finding, words: &str) -> String {
+    let (words, hint) = words.split_at(words.find(';').unwrap_or(words.len()));
     let more = finding.count > i64::try_from(finding.examples.len()).unwrap_or(i64::MAX);
     format!(
-        "{} {words} ({}{})",
+        "{words}: {} ({}{}){hint}",
         finding.count,
         finding.examples.join(", "),
         if more { ", ..." } else { "" }
@@ -226,11 +227,11 @@ fn dates(survey: &Survey) -> Check {
             ),
             (
                 About::UnreadableUpdateDate,
-                "hearings whose update_date cannot be read: every run asks for them again",
+                "hearings whose update_date cannot be read; every run asks for them again",
             ),
             (
                 About::FutureUpdateDate,
-                "hearings whose update_date lies ahead: changes before it go unseen",
+                "hearings whose update_date lies ahead; changes before it go unseen",
             ),
         ],
     );
@@ -259,19 +260,19 @@ fn duplicates(sound: &Soundness, survey: &Survey) -> Check {
         &[
             (
                 About::AlikeWitnesses,
-                "people are there as more than one witness of the same organization",
+                "people who are there as more than one witness of the same organization",
             ),
             (
                 About::RepeatedWitnessDocuments,
-                "documents of a witness that are there more than once",
+                "witness documents that are there more than once",
             ),
             (
                 About::RepeatedSupportingDocuments,
-                "documents of a hearing that are there more than once",
+                "supporting documents that are there more than once",
             ),
             (
                 About::RepeatedTranscripts,
-                "transcripts of a hearing that are there more than once",
+                "transcripts that are there more than once",
             ),
         ],
     );
@@ -389,7 +390,7 @@ fn last_update(store: &mut dyn Store, now: &Zoned, survey: &Survey) -> StoreResu
     check.figure("deferred_events", deferred);
     if deferred > 0 {
         check.warnings.push(format!(
-            "{deferred} events wait to be asked for again (see 'hearing-updater deferred')"
+            "events that wait to be asked for again: {deferred} (see 'hearing-updater deferred')"
         ));
     }
     Ok(check)

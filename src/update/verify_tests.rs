@@ -152,11 +152,11 @@ fn a_date_that_is_none_is_an_issue_and_one_out_of_place_a_warning() {
     );
     assert_eq!(
         issues(&found),
-        ["1 hearings whose date is none (event 1001: hearing_date 'soon')"]
+        ["hearings whose date is none: 1 (event 1001: hearing_date 'soon')"]
     );
     assert_eq!(
         warnings(&found),
-        ["1 hearings dated outside the two years of their Congress (event 1002 (2019-01-01))"]
+        ["hearings dated outside the two years of their Congress: 1 (event 1002 (2019-01-01))"]
     );
 }
 
@@ -210,4 +210,32 @@ fn a_run_that_was_killed_is_a_warning() {
 fn figures_are_whole_where_they_count() {
     assert_eq!(whole(3.0), json!(3));
     assert_eq!(whole(3.5), json!(3.5));
+}
+
+#[test]
+fn what_to_do_stands_at_the_end() {
+    let found = verified(&(logs(13, 102) + "UPDATE hearings SET location = NULL"));
+    assert_eq!(
+        warnings(&found),
+        [
+            "hearings without a location: 2 (event 1001, event 1002); 'hearing-updater update --mode \
+             full' fills in old ones"
+        ]
+    );
+}
+
+#[test]
+fn rows_against_the_rules_are_no_damage() {
+    let found = verified(
+        "PRAGMA ignore_check_constraints = ON; UPDATE hearings SET chamber = 'Lords' WHERE hearing_id = 1;
+         UPDATE committees SET type = 'Club';",
+    );
+    assert_eq!(
+        issues(&found),
+        [
+            "invalid value: hearings row 1 (event 1001): chamber 'Lords'",
+            "invalid value: CHECK constraint failed in committees"
+        ]
+    );
+    assert!(found.unmendable.is_none());
 }

@@ -16,6 +16,7 @@ mod hearings_read;
 mod hearings_write;
 mod history;
 mod init;
+mod integrity;
 mod journal;
 mod journal_entries;
 mod journal_image;

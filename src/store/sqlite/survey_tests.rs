@@ -167,7 +167,7 @@ fn repeated_documents_are_found_where_no_index_keeps_them_out() {
 fn what_the_shape_lacks_is_left_out() {
     let (_dir, mut store) = after(
         "DROP TABLE witness_appearances; ALTER TABLE hearings DROP COLUMN location;
-         ALTER TABLE hearings DROP COLUMN congress;",
+         DROP INDEX idx_hearings_congress; ALTER TABLE hearings DROP COLUMN congress;",
     );
     let survey = store.survey().unwrap();
     let abouts: Vec<About> = survey.findings.iter().map(|f| f.about).collect();
