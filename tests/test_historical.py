@@ -2,8 +2,10 @@
 
 import json
 import logging
+import sqlite3
 import statistics
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -50,19 +52,22 @@ def run_of(day: int) -> dict[str, Any]:
 
 def fill(path: Path, days: int, **columns: Any) -> None:
     """A run for each of the last `days` days, the newest 18 hours ago."""
+    rows = []
     for day in range(days, 0, -1):
         start = datetime.now() - timedelta(days=day, hours=-6)
-        row = {
-            "update_date": f"{start:%Y-%m-%d}",
-            "start_time": f"{start:%Y-%m-%d %H:%M:%S}",
-            "success": 1,
-            **run_of(day),
-            **columns,
-        }
-        query(
-            path,
-            f"INSERT INTO update_logs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
-            *row.values(),
+        rows.append(
+            {
+                "update_date": f"{start:%Y-%m-%d}",
+                "start_time": f"{start:%Y-%m-%d %H:%M:%S}",
+                "success": 1,
+                **run_of(day),
+                **columns,
+            }
+        )
+    names = list(rows[0])
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executemany(
+            f"INSERT INTO update_logs ({', '.join(names)}) VALUES (:{', :'.join(names)})", rows
         )
 
 
@@ -341,10 +346,19 @@ def test_a_file_that_cannot_be_read_is_one_line(clean_env: Path) -> None:
 ON = {"enable_historical_validation": True}
 
 
-def test_a_run_names_its_anomalies(filled: World, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture
+def world_of_a_month(filled: World) -> World:
+    """Three meetings, stored, and a month of runs that met a hundred."""
+    filled.do("DELETE FROM update_logs")
     fill(filled.path, 30)
+    return filled
+
+
+def test_a_run_names_its_anomalies(
+    world_of_a_month: World, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "updaters.daily_updater"):
-        metrics = filled.run(ON)
+        metrics = world_of_a_month.run(ON)
     block = metrics["historical_validation"]
     assert list(block) == ["enabled", "anomaly_count", "anomalies", "alert_triggered"]
     assert block["alert_triggered"] is True
@@ -357,10 +371,9 @@ def test_a_run_names_its_anomalies(filled: World, caplog: pytest.LogCaptureFixtu
     assert alert.message.endswith(": " + ", ".join(names))
 
 
-def test_it_finds_what_the_validator_finds(filled: World) -> None:
-    fill(filled.path, 30)
-    metrics = filled.run(ON)
-    validator = HistoricalValidator(filled.path)
+def test_it_finds_what_the_validator_finds(world_of_a_month: World) -> None:
+    metrics = world_of_a_month.run(ON)
+    validator = HistoricalValidator(world_of_a_month.path)
     again = validator.detect_anomalies(metrics)
     told = metrics["historical_validation"]["anomalies"]
     of_counts = [one for one in told if one["metric"] != "duration_seconds"]
@@ -378,9 +391,8 @@ def test_a_run_like_the_others_raises_no_alert(
     assert "ALERT" not in caplog.text
 
 
-def test_without_the_flag_nothing_is_compared(filled: World) -> None:
-    fill(filled.path, 30)
-    assert "historical_validation" not in filled.run()
+def test_without_the_flag_nothing_is_compared(world_of_a_month: World) -> None:
+    assert "historical_validation" not in world_of_a_month.run()
 
 
 def test_too_few_days_are_told_in_the_log(filled: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -412,6 +424,7 @@ def test_that_nothing_can_be_compared_does_not_fail_the_run(
 
 
 def test_the_variables_reach_it(filled: World) -> None:
+    filled.do("DELETE FROM update_logs")
     fill(filled.path, 5)
     variables = {"ENABLE_HISTORICAL_VALIDATION": "true", "HISTORICAL_MIN_DAYS": "5"}
     done = command(filled.folder, filled.sandbox.url, *MODULE, **variables)

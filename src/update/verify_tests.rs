@@ -204,6 +204,10 @@ fn a_run_that_was_killed_is_a_warning() {
     let found = verify(&mut store, &now(), 17, 3.0).unwrap();
     assert_eq!(warnings(&found).len(), 1);
     assert!(warnings(&found)[0].contains("did not end"));
+    let _lock = RunLock::acquire(&path, "daily update").unwrap();
+    let found = verify(&mut store, &now(), 17, 3.0).unwrap();
+    assert_eq!(warnings(&found), [""; 0]);
+    assert_eq!(found.checks[8].figures["running"], "daily update");
 }
 
 #[test]
