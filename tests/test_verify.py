@@ -548,3 +548,15 @@ def test_a_repair_brings_an_old_shape_up_first(legacy_db: Path) -> None:
     assert len(result["stats"]["fixed"]) == 3
     restored = Path(shutil.copy(result["stats"]["backup"], legacy_db.with_name("again.db")))
     assert UpdateValidator(restored).run_all_checks()["passed"] is False
+
+
+def test_a_value_against_the_rules_stops_neither_run_nor_backup(filled: World) -> None:
+    alter(filled.path, "UPDATE committees SET type = 'Club'")
+    result = UpdateValidator(filled.path).run_all_checks()
+    assert result["issues"] == ["invalid value: CHECK constraint failed in committees"]
+    filled.alter(2, title="Another title")
+    before = len(list((filled.folder / "backups").iterdir()))
+    metrics = filled.run()
+    assert metrics["hearings_updated"] == 1
+    assert metrics["validation_passed"] is True
+    assert len(list((filled.folder / "backups").iterdir())) == before + 1
