@@ -26,6 +26,10 @@ RUN_BY = {
     "make bench": ("Makefile", "benches/run.py"),
     "make help": (".ci/run", "make --no-print-directory help"),
     ".ci/run": (".ci/run", "#!/usr/bin/env bash"),
+    "python3 -m scripts.verify_updates": (
+        "tests/test_plan_failures.py",
+        "python3 -m scripts.verify_updates",
+    ),
     "cargo test": ("Makefile", "cargo test --locked"),
     "source .venv/bin/activate": (".ci/setup", "-m venv .venv"),
 }

@@ -191,6 +191,29 @@ def last_runs(database: Database, newest: int) -> dict[str, Any]:
 def look_at_lock(path: str) -> dict[str, Any] | None:
     """`held` (False: left by a killed process), `pid`, `host`, `since` (naive local), `what`."""
 
+#: How many days back runs are compared with.
+HISTORY_DAYS: int
+
+def verify(database: Database, min_days: int, z_threshold: float) -> dict[str, Any]:
+    """All checks. `checks` (list of dicts `name`, `title`, `issues`, `warnings`, `figures`),
+    `mendable` (bool: `mend` would remove rows), `unmendable` (str or None: why it must not)."""
+
+def mend(database: Database) -> dict[str, Any]:
+    """Write a backup, then remove rows that lead nowhere, journaled. `backup` (path), `removed`
+    (a line a row), `asked_again` (event ids that the next run asks for again)."""
+
+def past_runs(database: Database, days: int) -> list[dict[str, Any]]:
+    """The successful runs of the last days, oldest first: `date`, `start_time`, figures."""
+
+def compare_runs(
+    now: dict[str, Any], past: list[dict[str, Any]], min_days: int, z_threshold: float
+) -> dict[str, Any]:
+    """`days`, `problem` (str or None), `anomalies` (list of dicts), `alert` (bool)."""
+
+def run_statistics(past: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Metric -> `mean`, `std_dev`, `min`, `max`, `median`, `count`."""
+
+def calls_alert(anomalies: int, critical: int) -> bool: ...
 def drain_logs() -> None: ...
 def in_thread(callable: Callable[[], Any]) -> Awaitable[Any]:
     """Run a callable in a thread of its own, awaitable from asyncio."""

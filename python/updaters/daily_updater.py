@@ -13,7 +13,7 @@ from typing import Any, NoReturn, SupportsIndex
 from updaters import _native
 from updaters.api_client import ApiClient
 from updaters.database import Connection, Database
-from updaters.errors import ConfigurationError, UpdaterError
+from updaters.errors import ConfigurationError, DatabaseError, UpdaterError
 from updaters.event_loop import LoopCall
 from updaters.notifier import get_notifier
 from updaters.run import ProgressGate, Run, one_at_a_time
@@ -230,7 +230,12 @@ class DailyUpdater:
     def _run_historical_validation(self) -> None:
         """Compares this run's figures with those of earlier ones (contract §1, `UpdateMetrics`)."""
         self.metrics.historical_validation_enabled = True
-        anomalies, alert = self._engine.historical_anomalies(self)
+        try:
+            anomalies, alert = self._engine.historical_anomalies(self)
+        except DatabaseError as error:
+            # The data is in; that nobody can compare it is no reason to fail the run.
+            logger.warning("Historical validation could not be done: %s", error)
+            return
         self.metrics.historical_anomalies = anomalies
         self.metrics.historical_alert_triggered = alert
 

@@ -18,6 +18,7 @@ mod row;
 mod runtime;
 mod sandbox;
 mod vitals;
+mod verify;
 mod watch;
 
 use pyo3::prelude::*;
@@ -59,5 +60,6 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(vitals::look_at_lock, m)?)?;
     m.add_function(wrap_pyfunction!(drain_logs, m)?)?;
     m.add_function(wrap_pyfunction!(in_thread, m)?)?;
+    verify::register(m)?;
     sandbox::register(m)
 }

@@ -5,6 +5,7 @@
 mod error;
 mod handle;
 mod run_lock;
+mod survey;
 mod traits;
 mod types;
 
@@ -14,4 +15,7 @@ pub use error::{StoreError, StoreResult};
 pub use handle::{Access, Handle, Patience, open};
 pub use run_lock::{LockHolder, LockState, RunLock};
 pub use traits::{Health, Hearings, Journal, Ledger, Store, Transactions, Vitals};
+pub use run_lock::{LockHolder, RunLock};
+pub use survey::{About, Finding, LoggedRun, Mended, Survey};
+pub use traits::{Health, Hearings, Journal, Ledger, Store, Transactions, Verify};
 pub use types::*;

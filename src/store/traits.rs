@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::StoreResult;
+use super::survey::{Mended, Survey};
 use super::types::{
     Answer, BatchFigures, BatchHead, BatchId, BatchRecord, CommitteeName, DeferKind, Deferred,
     FieldChange, HandMade, HearingChange, Held, LastRun, PastRun, Related, Row, RunId, RunInfo,
@@ -15,6 +16,9 @@ use crate::domain::{Committee, Components, Meeting};
 pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Vitals + Send {}
 
 impl<T: Transactions + Hearings + Journal + Ledger + Health + Vitals + Send> Store for T {}
+pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Verify + Send {}
+
+impl<T: Transactions + Hearings + Journal + Ledger + Health + Verify + Send> Store for T {}
 
 /// Transactions, savepoints and foreign statements.
 pub trait Transactions {
@@ -244,4 +248,12 @@ pub trait Vitals {
     fn integrity(&mut self, full: bool) -> StoreResult<Vec<String>>;
     /// The newest runs, newest first: ours, and what an older updater left in `update_logs`.
     fn last_runs(&mut self, newest: usize) -> StoreResult<Vec<LastRun>>;
+/// What a person asks of a database after its updates.
+pub trait Verify {
+    /// Reads only, databases of every shape.
+    fn survey(&mut self) -> StoreResult<Survey>;
+    /// Removes rows that lead nowhere (links, appearances, documents of what is gone) and links that are
+    /// there twice. Needs an open transaction, in which it is journaled. Hearings that lost such a row are
+    /// deferred, so that the next run fills the gap.
+    fn mend(&mut self) -> StoreResult<Mended>;
 }

@@ -70,6 +70,8 @@ pub enum BatchKind {
     Undo,
     /// SQL of a caller, outside any batch.
     Manual,
+    /// Rows that led nowhere, removed by `scripts.verify_updates --fix`.
+    Mend,
     /// Our own bookkeeping only (deferred events, runs): no batch row is kept when nothing was journaled.
     Bookkeeping,
 }
@@ -84,6 +86,7 @@ impl BatchKind {
             Self::Dates => "dates",
             Self::Undo => "undo",
             Self::Manual => "manual",
+            Self::Mend => "mend",
             Self::Bookkeeping => "bookkeeping",
         }
     }
@@ -509,6 +512,8 @@ pub struct LastRun {
 }
 
 /// The figures of an earlier run, from `update_logs`.
+/// The figures of an earlier run, from `update_logs`; NaN for what is not there or is no number (the
+/// updater before this one left durations NULL).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PastRun {
     /// Naive local time.

@@ -74,7 +74,7 @@ pub fn before_run(
 
 /// A database that we have not written yet has no memory of ours: there, the row ids that were given
 /// out tell how many hearings there have been.
-fn has_held(store: &mut dyn Store) -> StoreResult<bool> {
+pub(super) fn has_held(store: &mut dyn Store) -> StoreResult<bool> {
     if let Some(held) = store.fact(HAS_HELD)? {
         return Ok(held == YES);
     }

@@ -376,7 +376,7 @@ impl Engine {
     fn historical_anomalies<'py>(
         &self,
         updater: Bound<'py, PyAny>,
-    ) -> PyResult<(Vec<Bound<'py, PyDict>>, bool)> {
+    ) -> PyResult<(Vec<Bound<'py, PyAny>>, bool)> {
         self.historical(&Face(updater))
     }
 

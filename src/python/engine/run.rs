@@ -4,24 +4,23 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use tracing::{info, warn};
 
 use super::Engine;
 use super::face::Face;
 use super::fetch::deferred_dict;
 use super::state::Failed;
-use crate::python::convert::type_name;
+use crate::python::convert::{from_json, type_name};
 use crate::python::database::{in_transaction, in_transaction_of};
 use crate::store::{self, BatchKind, DeferKind, Deferred, PastRun, Store, StoreResult, UpdateLog};
-use crate::update::{after_run, before_run, compare, minutes_since, remember_size};
+use crate::update::{
+    HISTORY_DAYS, after_run, before_run, compare, days_ago, minutes_since, remember_size,
+};
 
 /// Runs that an event may be answered 404 before it is dropped from the deferred ones.
 const NOT_FOUND_RUNS: i64 = 5;
 /// A successful run less than this ago is warned about.
 const RECENT_MINUTES: i64 = 60;
-/// How far back earlier runs are compared with.
-const HISTORY_DAYS: i64 = 90;
 
 impl Engine {
     /// `_run_pre_update_sanity_checks`: false, with the reasons in `metrics.errors`, ends the run.
@@ -122,46 +121,36 @@ impl Engine {
     pub(super) fn historical<'py>(
         &self,
         face: &Face<'py>,
-    ) -> PyResult<(Vec<Bound<'py, PyDict>>, bool)> {
+    ) -> PyResult<(Vec<Bound<'py, PyAny>>, bool)> {
         let py = face.py();
         let log = update_log(face, true)?;
         let min_days: usize = face.setting("historical_min_days")?;
         let threshold: f64 = face.setting("historical_z_threshold")?;
-        let since = Zoned::now()
-            .checked_sub(jiff::Span::new().days(HISTORY_DAYS))
-            .map_or_else(
-                |_| String::new(),
-                |then| then.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-            );
+        let since = days_ago(&Zoned::now(), HISTORY_DAYS);
         let handle = face.handle()?;
         let past = self.watch(face)?.store(py, |patience| {
             handle.with(patience, |store| store.past_runs(&since))
         })?;
         let found = compare(&figures_of(&log), &past, min_days, threshold);
-        if found.days < min_days {
-            info!(target: "updaters.daily_updater",
-                "Historical validation: {} days of history, {min_days} are needed", found.days);
+        if let Some(problem) = found.problem() {
+            info!(target: "updaters.daily_updater", "Historical validation: {problem}");
         }
         let mut anomalies = Vec::new();
         for anomaly in &found.anomalies {
             warn!(target: "updaters.daily_updater",
                 "Historical validation: {} is {:.1}, {:.1} standard deviations from the usual {:.1}",
                 anomaly.metric, anomaly.value, anomaly.z_score, anomaly.mean);
-            let dict = PyDict::new(py);
-            dict.set_item("metric", anomaly.metric)?;
-            dict.set_item("value", anomaly.value)?;
-            dict.set_item("mean", anomaly.mean)?;
-            dict.set_item("std_dev", anomaly.std_dev)?;
-            dict.set_item("z_score", anomaly.z_score)?;
-            dict.set_item(
-                "severity",
-                if anomaly.critical {
-                    "critical"
-                } else {
-                    "warning"
-                },
-            )?;
-            anomalies.push(dict);
+            anomalies.push(from_json(py, &anomaly.to_json())?);
+        }
+        if found.alert {
+            let names: Vec<_> = found
+                .anomalies
+                .iter()
+                .map(|anomaly| anomaly.metric)
+                .collect();
+            warn!(target: "updaters.daily_updater",
+                "Historical validation: ALERT, this run is unlike the ones before it: {}",
+                names.join(", "));
         }
         crate::python::logs::drain(py)?;
         Ok((anomalies, found.alert))

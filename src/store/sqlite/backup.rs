@@ -10,6 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::classify::classify;
 use super::init::{io_error, sync_folder};
+use super::integrity::quick_check;
 use super::{SqliteStore, beside, locks};
 use crate::store::{StoreError, StoreResult};
 
@@ -98,16 +99,13 @@ impl SqliteStore {
 
 /// `PRAGMA quick_check` on a backup.
 pub(super) fn check(conn: &Connection, path: &Path) -> StoreResult<()> {
-    let found: String = conn
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| classify(error, path, "checking the backup"))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(StoreError::Corrupt {
+    let found = quick_check(conn).map_err(|error| classify(error, path, "checking the backup"))?;
+    match found.damage.into_iter().next() {
+        None => Ok(()),
+        Some(detail) => Err(StoreError::Corrupt {
             path: path.to_path_buf(),
-            detail: found,
-        })
+            detail,
+        }),
     }
 }
 

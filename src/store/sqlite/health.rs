@@ -8,6 +8,8 @@ use rusqlite::types::Value;
 
 use super::SqliteStore;
 use super::classify::classify;
+use super::db::text;
+use super::integrity::quick_check;
 use super::migrate;
 use crate::store::{Access, Health, Soundness, StoreError, StoreResult};
 
@@ -56,8 +58,9 @@ const PARENTS: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// Columns of which every combination may be there once.
-const UNIQUE: [(&str, &[&str]); 3] = [
+const UNIQUE: [(&str, &[&str]); 4] = [
     ("hearings", &["event_id"]),
+    ("committees", &["system_code"]),
     ("witness_appearances", &["witness_id", "hearing_id"]),
     ("hearing_committees", &["hearing_id", "committee_id"]),
 ];
@@ -187,14 +190,21 @@ fn soundness(conn: &Connection) -> rusqlite::Result<Soundness> {
         conn,
         columns: columns(conn)?,
     };
+    let file = quick_check(conn)?;
     let mut found = Soundness {
-        integrity: look.integrity()?,
+        integrity: file.damage,
         foreign_keys: look.foreign_keys()?,
         duplicates: look.duplicates()?,
         invalid_values: look.invalid_values()?,
         orphans: look.orphans()?,
         ..Soundness::default()
     };
+    // Where the rows of hearings are named, that SQLite found them too says nothing new.
+    let named = !found.invalid_values.is_empty();
+    let rules = file.rules.into_iter();
+    found
+        .invalid_values
+        .extend(rules.filter(|rule| !(named && rule.ends_with(" in hearings"))));
     for (table, figure) in [
         ("hearings", &mut found.hearings),
         ("committees", &mut found.committees),
@@ -243,16 +253,11 @@ impl Look<'_> {
     }
 
     fn texts(&self, sql: &str) -> rusqlite::Result<Vec<String>> {
+        // Text that is not UTF-8 is no reason to give up.
         self.conn
             .prepare_cached(sql)?
-            .query_map([], |row| row.get(0))?
+            .query_map([], |row| Ok(text(row, 0)?.unwrap_or_default()))?
             .collect()
-    }
-
-    fn integrity(&self) -> rusqlite::Result<Vec<String>> {
-        let mut found = self.texts("PRAGMA quick_check(100)")?;
-        found.retain(|line| line != "ok");
-        Ok(found)
     }
 
     fn foreign_keys(&self) -> rusqlite::Result<Vec<String>> {

@@ -107,7 +107,15 @@ fn a_damaged_file_is_reported() {
     std::fs::write(&path, bytes).unwrap();
     let mut store = SqliteStore::open(&path, Access::ReadOnly).unwrap();
     match store.soundness() {
-        Ok(found) => assert!(!found.integrity.is_empty()),
+        Ok(found) => {
+            assert!(!found.integrity.is_empty());
+            assert!(
+                found
+                    .integrity
+                    .iter()
+                    .all(|line| !line.contains(['\n', '*']))
+            );
+        }
         Err(error) => assert!(matches!(error, StoreError::Corrupt { .. }), "{error}"),
     }
 }
@@ -140,4 +148,26 @@ fn a_checkpoint_empties_the_wal_and_minds_no_other_mode() {
     assert_eq!(std::fs::metadata(&wal).unwrap().len(), 0);
     let (_dir, mut other) = after("");
     other.checkpoint_wal().unwrap();
+}
+
+#[test]
+fn rows_against_the_rules_of_their_table_are_no_damage() {
+    let (dir, mut store) = after(
+        "UPDATE hearings SET chamber = 'Lords' WHERE hearing_id = 1;
+         UPDATE committees SET type = 'Club' WHERE committee_id = 2;",
+    );
+    let found = store.soundness().unwrap();
+    assert_eq!(found.integrity, [""; 0]);
+    assert_eq!(
+        found.invalid_values,
+        [
+            "hearings row 1 (event 1001): chamber 'Lords'",
+            "CHECK constraint failed in committees"
+        ]
+    );
+    // They are no reason to have no backup.
+    let backup = store
+        .back_up(&dir.path().join("backups"), &|| false)
+        .unwrap();
+    assert!(backup.is_file());
 }

@@ -3,6 +3,7 @@
 use super::SqliteStore;
 use super::db::{Db, Pair, integer, text, utc_now};
 use super::figures;
+use super::survey::number;
 use super::witnesses::in_step;
 use crate::store::{
     BatchFigures, BatchHead, BatchKind, BatchRecord, DeferKind, Deferred, Held, Ledger, PastRun,
@@ -81,19 +82,14 @@ impl Ledger for SqliteStore {
         if !shape.has("start_time") {
             return Ok(Vec::new());
         }
-        let figure = |name: &str| {
-            let found = if shape.has(name) { name } else { "NULL" };
-            format!("CAST(COALESCE({found}, 0) AS REAL)")
-        };
         let figures = [
             "hearings_checked",
             "hearings_updated",
             "hearings_added",
             "error_count",
             "duration_seconds",
-        ]
-        .map(figure)
-        .join(", ");
+        ];
+        let figures = db.select_list("update_logs", "", &figures)?;
         let only = if shape.has("success") {
             "AND success = 1"
         } else {
@@ -104,13 +100,14 @@ impl Ledger for SqliteStore {
              ORDER BY start_time"
         );
         db.all("update_logs", &sql, [since], |r| {
+            let figure = |at| Ok::<_, rusqlite::Error>(number(r.get_ref(at)?).unwrap_or(f64::NAN));
             Ok(PastRun {
                 start_time: text(r, 0)?.unwrap_or_default(),
-                hearings_checked: r.get(1)?,
-                hearings_updated: r.get(2)?,
-                hearings_added: r.get(3)?,
-                error_count: r.get(4)?,
-                duration_seconds: r.get(5)?,
+                hearings_checked: figure(1)?,
+                hearings_updated: figure(2)?,
+                hearings_added: figure(3)?,
+                error_count: figure(4)?,
+                duration_seconds: figure(5)?,
             })
         })
     }
