@@ -17,8 +17,8 @@ mod report;
 mod row;
 mod runtime;
 mod sandbox;
-mod vitals;
 mod verify;
+mod vitals;
 mod watch;
 
 use pyo3::prelude::*;

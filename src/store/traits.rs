@@ -13,12 +13,12 @@ use super::types::{
 use crate::domain::{Committee, Components, Meeting};
 
 /// A store, whole.
-pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Vitals + Send {}
+pub trait Store:
+    Transactions + Hearings + Journal + Ledger + Health + Vitals + Verify + Send
+{
+}
 
-impl<T: Transactions + Hearings + Journal + Ledger + Health + Vitals + Send> Store for T {}
-pub trait Store: Transactions + Hearings + Journal + Ledger + Health + Verify + Send {}
-
-impl<T: Transactions + Hearings + Journal + Ledger + Health + Verify + Send> Store for T {}
+impl<T: Transactions + Hearings + Journal + Ledger + Health + Vitals + Verify + Send> Store for T {}
 
 /// Transactions, savepoints and foreign statements.
 pub trait Transactions {
@@ -248,6 +248,8 @@ pub trait Vitals {
     fn integrity(&mut self, full: bool) -> StoreResult<Vec<String>>;
     /// The newest runs, newest first: ours, and what an older updater left in `update_logs`.
     fn last_runs(&mut self, newest: usize) -> StoreResult<Vec<LastRun>>;
+}
+
 /// What a person asks of a database after its updates.
 pub trait Verify {
     /// Reads only, databases of every shape.

@@ -511,7 +511,6 @@ pub struct LastRun {
     pub batches_failed: i64,
 }
 
-/// The figures of an earlier run, from `update_logs`.
 /// The figures of an earlier run, from `update_logs`; NaN for what is not there or is no number (the
 /// updater before this one left durations NULL).
 #[derive(Debug, Clone, PartialEq, Default)]
