@@ -164,12 +164,14 @@ class RunLock:
     def __exit__(self, *exc: object) -> None: ...
 
 def compare_databases(before: str, after: str, without: Sequence[str] = ()) -> dict[str, Any]:
-    """`tables`, `rows` (counts) and `differences`: dicts of `table`, `row` (its id), `what` ('added',
-    'removed', 'changed') and `columns` (names). Our own tables and columns in `without` are left out."""
+    """`tables`, `rows` (counts) and `differences`: dicts of `table`, `row` (its id), `what`
+    ('added', 'removed', 'changed') and `columns` (names). Our own tables, and columns in
+    `without`, are left out."""
 
 def copy_database(path: str, target: str) -> None:
-    """A whole copy in the same journal mode, also while the original is in use. `target` must not be
-    there yet."""
+    """A whole copy in the same journal mode, also while the original is in use.
+
+    `target` must not be there yet."""
 
 def init_database(path: str) -> None: ...
 def restore_database(path: str, backup: str | None = None) -> dict[str, Any]:

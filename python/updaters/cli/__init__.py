@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from updaters.cli import maintain, monitor, notify, record, report, sandbox, update
+from updaters.cli import maintain, monitor, notify, record, report, sandbox, trial_gate, update
 from updaters.cli.common import PROGRAM, Parser, ShowVersion, begin, flushed, guarded
 
 __all__ = ["main"]
@@ -24,6 +24,7 @@ def build_parser() -> Parser:
     monitor.add_commands(commands)
     record.add_command(commands)
     sandbox.add_command(commands)
+    trial_gate.add_command(commands)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""One measured run: the updater as a process of its own, on a fresh copy, against the same answers."""
+"""One measured run: the updater as a process of its own, on a fresh copy of the database."""
 
 import json
 import os
@@ -64,8 +64,8 @@ def measure(
 ) -> dict[str, Any]:
     """Run it once, and tell how it went (`figures`).
 
-    `log` names a deliverable that gets both streams, as `2>&1 | tee` would have written it; `keep` a
-    copy of the database afterwards.
+    `log` names a deliverable that gets both streams, as `2>&1 | tee` would have written it; `keep`
+    a copy of the database afterwards.
     """
     days = trial.about["lookback_days"] if lookback_days is None else lookback_days
     with trial.fresh_copy(keep) as database:
@@ -143,10 +143,18 @@ def metrics_of(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def length(shown: Sequence[Any]) -> int:
+    """How long a list of the metrics is; in print it ends with "... and 3 more" (contract 3)."""
+    more = re.fullmatch(r"\.\.\. and (\d+) more", str(shown[-1])) if shown else None
+    return len(shown) - 1 + int(more[1]) if more else len(shown)
+
+
 def last_line(output: bytes) -> str:
     """What a failed run said last, but for its metrics."""
     text = output.decode(errors="replace")
-    lines = [line for line in text.splitlines() if " - ERROR - " in line or " - CRITICAL - " in line]
+    lines = [
+        line for line in text.splitlines() if " - ERROR - " in line or " - CRITICAL - " in line
+    ]
     if not lines:
         lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1].split(" - ", 3)[-1].strip() if lines else "it printed nothing"

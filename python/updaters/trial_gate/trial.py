@@ -29,8 +29,9 @@ DEFAULTS: Mapping[str, Any] = {
     "congress": 119,
     "lookback_days": 7,
     "large_lookback_days": 90,
-    "latency_ms": 50.0,
 }
+#: Of the sandbox's answers, unless another is given.
+LATENCY_MS = 50.0
 
 
 def now() -> str:
@@ -59,7 +60,8 @@ class Trial:
 
     def __init__(self, out: str | os.PathLike[str]) -> None:
         self.out = Path(out)
-        self.home = self.out / "trial_gate"
+        # Children work in other folders.
+        self.home = self.out.absolute() / "trial_gate"
         self._about: dict[str, Any] | None = None
 
     # --- what it is of ------------------------------------------------------------------------
@@ -110,6 +112,15 @@ class Trial:
             **given,
             "database": str(database.resolve()),
         }
+        if about["source"] == "sandbox":
+            about.setdefault("latency_ms", LATENCY_MS)
+        self._write(about)
+
+    def learn(self, **facts: Any) -> None:
+        """Note what was found out about what the trial is of, and holds for all its steps."""
+        self._write({**self.about, **facts})
+
+    def _write(self, about: dict[str, Any]) -> None:
         write_text(self.home / "trial.json", json.dumps(about, indent=2) + "\n")
         self._about = about
 

@@ -1,0 +1,103 @@
+"""Test 2.3: is every database that the trial wrote to sound, and is everything in it? (R2)"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from updaters import _native
+from updaters.errors import UpdaterError
+from updaters.trial_gate import speed
+from updaters.trial_gate.answers import Tell
+from updaters.trial_gate.trial import Trial
+
+#: Written at other times in each run, and told apart by nothing else.
+STAMPS = ("created_at", "updated_at", "last_updated")
+
+#: Database -> the step that left it.
+LEFT_BY: Mapping[str, str] = {
+    speed.AFTER_BASELINE: "baseline",
+    speed.AFTER_BATCH: "batch",
+    speed.AFTER_LARGE: "large",
+}
+
+
+def integrity(trial: Trial, tell: Tell) -> dict[str, Any]:
+    """`databases`: name -> what the checks found; `same`: baseline against batches, row by row."""
+    before = _counts(trial.snapshot)
+    databases = {}
+    for name, step in LEFT_BY.items():
+        path, result = trial.home / name, trial.result(step)
+        if result is None or not path.exists():
+            continue
+        databases[step] = _look(path, before, result["metrics"])
+        tell(f"after {step}: {_told(databases[step])}")
+    if not databases:
+        raise UpdaterError("nothing to look at: run baseline or batch first")
+    same = _same(trial)
+    if same is not None:
+        tell(f"flag off and on: {len(same['differences'])} of {same['rows']} rows differ")
+    passed = all(found["passed"] for found in databases.values())
+    return {
+        "databases": databases,
+        "same": same,
+        "passed": passed and not (same and same["differences"]),
+    }
+
+
+def _look(path: Path, before: Mapping[str, int], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    from scripts.verify_updates import UpdateValidator
+
+    database = _native.Database(str(path), read_only=True)
+    try:
+        # PRAGMA integrity_check, whole, and PRAGMA foreign_key_check.
+        damage = _native.integrity(database, full=True)
+        foreign_keys = database.soundness()["foreign_keys"]
+    finally:
+        database.close()
+    verified = UpdateValidator(str(path)).run_all_checks()
+    after = _counts(path)
+    expected = before["hearings"] + metrics["hearings_added"]
+    fewer = [
+        table for table, rows in before.items() if table != "update_logs" and after[table] < rows
+    ]
+    return {
+        "integrity_check": damage or ["ok"],
+        "foreign_key_check": foreign_keys,
+        "verify_updates": verified["issues"],
+        "hearings_before": before["hearings"],
+        "hearings_added": metrics["hearings_added"],
+        "hearings_after": after["hearings"],
+        "tables_with_fewer_rows": fewer,
+        "passed": not damage
+        and not foreign_keys
+        and verified["passed"]
+        and after["hearings"] == expected,
+    }
+
+
+def _counts(path: Path) -> dict[str, int]:
+    database = _native.Database(str(path), read_only=True)
+    try:
+        return database.table_counts()
+    finally:
+        database.close()
+
+
+def _same(trial: Trial) -> dict[str, Any] | None:
+    """The same changes, stored plainly and in batches, must give the same rows."""
+    plain, batched = trial.home / speed.AFTER_BASELINE, trial.home / speed.AFTER_BATCH
+    if not plain.exists() or not batched.exists():
+        return None
+    found = _native.compare_databases(str(plain), str(batched), list(STAMPS))
+    # The log of the runs tells of different runs.
+    rows = [entry for entry in found["differences"] if entry["table"] != "update_logs"]
+    return {"rows": found["rows"], "differences": rows[:20]}
+
+
+def _told(found: Mapping[str, Any]) -> str:
+    checks = f"integrity {found['integrity_check'][0]}, "
+    checks += f"{len(found['foreign_key_check'])} foreign key violations, "
+    return (
+        checks + f"{found['hearings_before']} + {found['hearings_added']} = "
+        f"{found['hearings_after']} hearings"
+    )

@@ -1,0 +1,60 @@
+"""Test 1.3: the memory of a run above its launcher's, as the plan measures it (P4)."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from updaters.errors import UpdaterError
+from updaters.trial_gate import launcher
+from updaters.trial_gate.answers import Tell, replay
+from updaters.trial_gate.runs import command, environment, run
+from updaters.trial_gate.trial import Trial
+
+#: P4, in MB above the launcher.
+REQUIRED_MB = launcher.REQUIRED
+LOG = "trial_gate_memory.log"
+
+
+def memory(trial: Trial, rounds: int, tell: Tell) -> dict[str, Any]:
+    """The flag off, on, and on with the large set; the worst of each counts.
+
+    `runs`: name -> the run with the highest increase (`baseline_mb`, `peak_mb`, `increase_mb`,
+    `printed`: the plan's lines, `samples`: [seconds, MB], ...); `increase_mb`: the highest of all.
+    """
+    days, large_days = trial.about["lookback_days"], trial.about["large_lookback_days"]
+    cases = {"plain": (False, days), "batch": (True, days), "large": (True, large_days)}
+    worst: dict[str, dict[str, Any]] = {}
+    with replay(trial) as api:
+        for _ in range(rounds):
+            for name, (flag, lookback) in cases.items():
+                found = _launch(trial, api.url, flag, lookback)
+                if name not in worst or found["increase_mb"] > worst[name]["increase_mb"]:
+                    worst[name] = found
+        for name, found in worst.items():
+            tell(f"{name}: {found['increase_mb']:.1f} MB above the launcher")
+    printed = {name: found["printed"] for name, found in worst.items()}
+    trial.deliver(
+        LOG, "".join(f"{name}\n" + "\n".join(lines) + "\n" for name, lines in printed.items())
+    )
+    highest = max(found["increase_mb"] for found in worst.values())
+    return {"runs": worst, "increase_mb": highest, "rounds": rounds}
+
+
+def _launch(trial: Trial, url: str, flag: bool, lookback_days: int) -> dict[str, Any]:
+    # Nothing of this process may be in the baseline: the launcher is a small one of its own.
+    script = str(Path(launcher.__file__))
+    with trial.fresh_copy() as database:
+        updater = command(trial, database, lookback_days)
+        variables = {"ENABLE_BATCH_PROCESSING": "true" if flag else "false"}
+        code, output = run([sys.executable, script, *updater], environment(url, **variables))
+    lines = output.decode(errors="replace").splitlines()
+    try:
+        found: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        raise UpdaterError(f"the memory was not measured: {' '.join(lines)[-300:]}") from None
+    if code != 0 or found["exit_code"] != 0:
+        raise UpdaterError(f"the run whose memory was measured failed ({found['exit_code']})")
+    # As many as a plot can show.
+    every = len(found["samples"]) // 400 + 1
+    return {**found, "samples": found["samples"][::every], "printed": lines[:-1]}
