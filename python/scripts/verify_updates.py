@@ -60,7 +60,7 @@ def _verify(args: argparse.Namespace) -> int:
     else:
         for check in validator.checks:
             _print_check(check, args.verbose)
-        _print_fixed(validator)
+        _print_fixed(validator, args.verbose)
         _print_summary(settings.database_path, result)
     return 0 if result["passed"] else common.FAILED
 
@@ -69,14 +69,18 @@ def _print_check(check: dict[str, Any], verbose: bool) -> None:
     state = "FAILED" if check["issues"] else "warn" if check["warnings"] else "ok"
     common.say(f"{state:<7}{check['title']}")
     for lines in (check["issues"], check["warnings"]):
-        shown = lines if verbose else lines[:SHOWN]
-        for line in shown:
-            common.say(f"       {line}")
-        if len(lines) > len(shown):
-            common.say(f"       ... and {len(lines) - len(shown)} more (see --verbose)")
+        _print_some(lines, verbose)
     if verbose:
         for name, value in check["figures"].items():
             common.say(f"         {name.replace('_', ' ')}: {_figure(value)}")
+
+
+def _print_some(lines: list[str], verbose: bool) -> None:
+    shown = lines if verbose else lines[:SHOWN]
+    for line in shown:
+        common.say(f"       {line}")
+    if len(lines) > len(shown):
+        common.say(f"       ... and {len(lines) - len(shown)} more (see --verbose)")
 
 
 def _figure(value: Any) -> str:
@@ -92,16 +96,17 @@ def _figure(value: Any) -> str:
     return str(value)
 
 
-def _print_fixed(validator: UpdateValidator) -> None:
+def _print_fixed(validator: UpdateValidator, verbose: bool) -> None:
     for line in validator.warnings:
         if line.startswith("nothing was fixed"):
             common.say(f"{'warn':<7}{line}")
     fixed = validator.stats.get("fixed")
     if not fixed:
         return
-    common.say(f"fixed  {len(fixed)} rows; how it was before is in {validator.stats['backup']}")
-    for line in fixed:
-        common.say(f"       {line}")
+    common.say(
+        f"fixed  {_some(len(fixed), 'row')}; how it was before is in {validator.stats['backup']}"
+    )
+    _print_some(fixed, verbose)
     if validator.stats["asked_again"]:
         events = ", ".join(validator.stats["asked_again"])
         common.say(f"       the next update asks again for: {events}")

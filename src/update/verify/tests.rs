@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::store::sqlite::{SqliteStore, init};
-use crate::store::{Access, Ledger};
+use crate::store::{Access, Ledger, RunLock};
 
 fn now() -> Zoned {
     "2025-10-13T21:00:00-04:00[America/New_York]"
@@ -208,12 +208,6 @@ fn a_run_that_was_killed_is_a_warning() {
     let found = verify(&mut store, &now(), 17, 3.0).unwrap();
     assert_eq!(warnings(&found), [""; 0]);
     assert_eq!(found.checks[8].figures["running"], "daily update");
-}
-
-#[test]
-fn figures_are_whole_where_they_count() {
-    assert_eq!(whole(3.0), json!(3));
-    assert_eq!(whole(3.5), json!(3.5));
 }
 
 #[test]
