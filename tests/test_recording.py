@@ -1,34 +1,25 @@
-"""Recording the API's answers, and replaying them: the same answers, whenever and however often."""
+"""Recording the API's answers: what is kept, what is refused, how it goes on."""
 
 import gzip
 import json
-import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from config.settings import Settings
-from helpers_run import COMMAND, KEY, World, command, contents, environment, meeting, until
-from updaters._native import Database, init_database
-from updaters.daily_updater import DailyUpdater
+from helpers_recording import NOW, client, lines, make, run
+from helpers_run import COMMAND, KEY, World, command, environment, meeting, until
+from updaters._native import Database
 from updaters.errors import ApiError, ConfigurationError, RateLimitError, UpdaterError
-from updaters.recording import describe, record
+from updaters.recording import describe
 from updaters.recording_partial import Partial
 from updaters.sandbox import Sandbox
-
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
-#: What differs between two runs that do the same.
-TIMES = ("start_time", "end_time", "duration_seconds")
-STAMPS = ("created_at", "updated_at")
-
-Record = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -43,142 +34,18 @@ def target(clean_env: Path) -> Path:
     return clean_env / "answers.rec"
 
 
-@pytest.fixture
-def make(target: Path) -> Record:
-    """Records a sandbox."""
-
-    def make(sandbox: Sandbox, **options: Any) -> dict[str, Any]:
-        settings = {"api_key": KEY, "retry_attempts": 1, **options.pop("settings", {})}
-        arguments = {"congress": 119, "lookback_days": 90, "path": target, "now": NOW, **options}
-        return record(Settings(api_base_url=sandbox.url, **settings), **arguments)
-
-    return make
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
 def details_asked(sandbox: Sandbox) -> Counter[str]:
     paths = [request.path.split("?")[0] for request in sandbox.requests if request.status]
     return Counter(path for path in paths if path.count("/") == 5 or "/committee/" in path)
-
-
-def run(url: str, start: Path, path: Path, days: int, **settings: Any) -> Any:
-    """A run on a fresh copy: its metrics, and what the database holds afterwards."""
-    shutil.copy(start, path)
-    updater = DailyUpdater(
-        lookback_days=days,
-        components=["hearings", "witnesses", "committees", "documents", "bills"],
-    )
-    updater.settings = Settings(
-        database_path=str(path), api_base_url=url, api_key=KEY, retry_attempts=1, **settings
-    )
-    result = updater.run_daily_update()
-    updater.db.close()
-    assert result["success"], result
-    metrics = dict(result["metrics"])
-    for name in TIMES:
-        metrics.pop(name, None)
-    # In the order in which the answers came.
-    waiting = metrics.get("deferred") or []
-    metrics["deferred"] = sorted(waiting, key=lambda event: str(event["event_id"]))
-    return metrics, contents(path, STAMPS)
-
-
-# --- the same answers ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("batches", [False, True])
-@pytest.mark.parametrize("days", [7, 60])
-def test_a_run_against_the_replay_does_what_it_does_against_the_api(
-    filled_db: Path, sandbox: Sandbox, make: Record, target: Path, days: int, batches: bool
-) -> None:
-    sandbox.change(60, seed=3, days_ago=(0, 50))
-    sandbox.add(40, days_ago=(0, 50))
-    sandbox.faults = {"poison": 0.04, "404": 0.04}
-    report = make(sandbox)
-    assert report["failed"] > 0
-    assert report["meetings"] == report["details"] + report["failed"] == 190
-    folder = filled_db.parent
-    flag = {"enable_batch_processing": batches, "circuit_breaker_enabled": False}
-    original = run(sandbox.url, filled_db, folder / "original.db", days, **flag)
-    assert original[0]["hearings_updated"] > 0 < original[0]["hearings_added"]
-    with Sandbox(recording=target) as replay:
-        for turn in range(2):
-            again = run(replay.url, filled_db, folder / f"again{turn}.db", days, **flag)
-            assert again[0] == original[0]
-            assert again[1] == original[1]
-
-
-def test_a_longer_lookback_sees_more_of_what_was_placed_in_time(clean_env: Path) -> None:
-    with Sandbox(meetings=0) as sandbox:
-        world = World(clean_env, sandbox).init()
-        sandbox.add(90, days_ago=(0, 90))
-        assert world.run(lookback_days=7)["hearings_checked"] == 7
-        assert world.run(lookback_days=90)["hearings_checked"] == 90
-        assert len(sandbox.change(20, seed=2, days_ago=(0, 2))) == 20
-        assert world.run(lookback_days=2)["hearings_updated"] == 20
-        world.close()
-    with pytest.raises(ValueError, match="days_ago"), Sandbox(meetings=1) as sandbox:
-        sandbox.change(1, days_ago=(-1, 3))
-
-
-def test_a_recording_of_a_month_ago_shows_what_its_last_week_was(
-    make: Record, target: Path, clean_env: Path
-) -> None:
-    then = NOW - timedelta(days=33, hours=5)
-    with Sandbox(meetings=0, now=then) as sandbox:
-        new = sandbox.add(14, days_ago=(0, 14))
-        ago = {event: then - _updated(sandbox.meeting(event)) for event in new}
-        # Within seconds of the edge, on either side of it.
-        edge = then - timedelta(days=7)
-        sandbox.set_meeting(meeting("in", updateDate=f"{edge:%Y-%m-%dT%H:%M:%SZ}"))
-        before = edge - timedelta(seconds=1)
-        sandbox.set_meeting(meeting("out", updateDate=f"{before:%Y-%m-%dT%H:%M:%SZ}"))
-        make(sandbox, now=then)
-    init_database("empty.db")
-    wanted = {event for event in new if ago[event] < timedelta(days=7)} | {"in"}
-    with Sandbox(recording=target) as replay:
-        for _ in range(2):
-            _metrics, found = run(replay.url, Path("empty.db"), Path("a.db"), 7)
-            events = {str(value) for row in found["hearings"] for value in row}
-            assert {event for event in [*new, "in", "out"] if event in events} == wanted
-
-
-def _updated(meeting: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(meeting["updateDate"].replace("Z", "+00:00"))
-
-
-def test_the_window_of_a_fixed_time_does_not_move_with_the_clock(
-    api: Sandbox, make: Record, target: Path
-) -> None:
-    make(api)
-    pages = []
-    for later in (timedelta(0), timedelta(seconds=61), timedelta(days=200)):
-        now = NOW + later
-        with Sandbox(recording=target, now=now) as replay:
-            world = Settings(api_base_url=replay.url, api_key=KEY)
-            rows, _ = _client(world).list_meetings(119, f"{now - timedelta(days=10):%FT%TZ}")
-            pages.append(rows)
-    assert pages[0] == pages[1] == pages[2]
-    assert 0 < len(pages[0]) < 40
-
-
-def _client(settings: Settings) -> Any:
-    from updaters.api_client import ApiClient
-
-    return ApiClient(settings).native
 
 
 # --- what is in it -------------------------------------------------------------------------------
 
 
 def test_the_file_says_what_it_is_and_holds_answers_as_they_were(
-    api: Sandbox, make: Record, target: Path
+    api: Sandbox, target: Path
 ) -> None:
-    report = make(api)
+    report = make(api, target)
     found = lines(target)
     header, end = found[0], found[-1]
     assert header == describe(target)
@@ -205,14 +72,12 @@ def test_the_file_says_what_it_is_and_holds_answers_as_they_were(
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
-def test_committees_that_meetings_name_and_those_above_them_are_recorded(
-    make: Record, target: Path
-) -> None:
+def test_committees_that_meetings_name_and_those_above_them_are_recorded(target: Path) -> None:
     named = [{"systemCode": code} for code in ("HSII24", "jcse00", "hszz99")]
     with Sandbox(meetings=0) as sandbox:
         sandbox.set_meeting(meeting("1", committees=named))
         sandbox.set_meeting(meeting("2", committees={"item": {"systemCode": "ssga00"}}))
-        report = make(sandbox, now=datetime.now(timezone.utc))
+        report = make(sandbox, target, now=datetime.now(timezone.utc))
     answers = {line["path"]: line.get("status", 200) for line in lines(target)[1:-1]}
     committees = {path: status for path, status in answers.items() if "committee/" in path}
     assert committees == {
@@ -225,11 +90,11 @@ def test_committees_that_meetings_name_and_those_above_them_are_recorded(
     assert report["committees"] == 4
 
 
-def test_the_key_is_not_in_the_file(make: Record, target: Path) -> None:
+def test_the_key_is_not_in_the_file(target: Path) -> None:
     with Sandbox(meetings=0) as sandbox:
         title = f'A "quoted" {KEY} and api_key=another"'
         sandbox.set_meeting(meeting("1", title=title))
-        make(sandbox, now=datetime.now(timezone.utc))
+        make(sandbox, target, now=datetime.now(timezone.utc))
     text = gzip.decompress(target.read_bytes()).decode()
     assert KEY not in text
     assert "another" not in text
@@ -238,38 +103,38 @@ def test_the_key_is_not_in_the_file(make: Record, target: Path) -> None:
 
 
 def test_what_fails_is_recorded_with_its_status_and_replayed_with_it(
-    api: Sandbox, make: Record, target: Path
+    api: Sandbox, target: Path
 ) -> None:
     first, second, third = api.event_ids()[:3]
     for event, kind, times in ((first, "500", 1), (second, "404", 1), (third, "503", 2)):
         api.fail_next(kind, times=times, path=f"/{event}")
-    report = make(api)
+    report = make(api, target)
     assert (report["details"], report["failed"]) == (37, 3)
     with Sandbox(recording=target) as replay:
-        client = _client(Settings(api_base_url=replay.url, api_key=KEY, retry_attempts=1))
+        asking = client(replay.url)
         for event, status in ((first, 500), (second, 404), (third, 503)):
             [path] = [line["path"] for line in lines(target) if f"/{event}" in line.get("path", "")]
             with pytest.raises(ApiError) as caught:
-                client.get(path)
+                asking.get(path)
             assert caught.value.status == status
 
 
-def test_what_fails_in_a_passing_way_is_asked_once_more(api: Sandbox, make: Record) -> None:
+def test_what_fails_in_a_passing_way_is_asked_once_more(api: Sandbox, target: Path) -> None:
     for event, kind in zip(api.event_ids(), ("503", "reset", "429", "truncated"), strict=False):
         api.fail_next(kind, path=f"/{event}")
-    assert make(api)["failed"] == 0
+    assert make(api, target)["failed"] == 0
 
 
 def test_answers_are_asked_for_together_but_not_more_than_allowed(
-    api: Sandbox, make: Record
+    api: Sandbox, target: Path
 ) -> None:
     api.latency_ms = 5
-    make(api, settings={"max_concurrency": 3})
+    make(api, target, settings={"max_concurrency": 3})
     assert api.max_in_flight == 3
 
 
 def test_what_is_deferred_is_recorded_too_and_replayed_without_being_listed(
-    filled_db: Path, make: Record, target: Path
+    filled_db: Path, target: Path
 ) -> None:
     with Sandbox(meetings=0) as sandbox:
         world = World(filled_db.parent, sandbox)
@@ -286,7 +151,7 @@ def test_what_is_deferred_is_recorded_too_and_replayed_without_being_listed(
         database.close()
         # One of the list, one of another Congress: neither makes a line of its own.
         waiting += [{"event_id": "1", "chamber": None}, {"event_id": "3", "congress": 118}]
-        report = make(sandbox, now=datetime.now(timezone.utc), also=waiting)
+        report = make(sandbox, target, now=datetime.now(timezone.utc), also=waiting)
         world.close()
     assert (report["meetings"], report["details"], report["failed"]) == (1, 2, 0)
     with Sandbox(recording=target) as replay:
@@ -300,14 +165,14 @@ def test_what_is_deferred_is_recorded_too_and_replayed_without_being_listed(
 
 
 def test_a_used_up_limit_keeps_what_has_come_and_the_next_call_goes_on(
-    api: Sandbox, make: Record, target: Path
+    api: Sandbox, target: Path
 ) -> None:
     api.rate_limit = 25
     with pytest.raises(RateLimitError, match=r"answers are kept in .*\.partial: record again"):
-        make(api)
+        make(api, target)
     assert not target.exists()
     api.rate_limit = 5000
-    report = make(api)
+    report = make(api, target)
     assert 0 < report["resumed"] <= 24
     assert report["details"] == 40
     asked = details_asked(api)
@@ -319,9 +184,9 @@ def test_a_used_up_limit_keeps_what_has_come_and_the_next_call_goes_on(
 
 
 def test_an_interrupted_recording_comes_out_the_same_as_a_whole_one(
-    api: Sandbox, make: Record, target: Path, monkeypatch: pytest.MonkeyPatch
+    api: Sandbox, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(api)
+    make(api, target)
     whole = target.read_bytes()
     target.unlink()
     partial = Path(f"{target}.partial")
@@ -336,14 +201,14 @@ def test_an_interrupted_recording_comes_out_the_same_as_a_whole_one(
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            make(api, progress=stop, now=NOW + timedelta(minutes=at - 20))
+            make(api, target, progress=stop, now=NOW + timedelta(minutes=at - 20))
         # As a power cut leaves it: an answer is half there.
         partial.write_bytes(partial.read_bytes()[:-40])
 
     interrupted(20)
     interrupted(35)
     api.clear_requests()
-    report = make(api, now=NOW + timedelta(hours=5))
+    report = make(api, target, now=NOW + timedelta(hours=5))
     assert report["resumed"] == 38
     assert target.read_bytes() == whole
     assert sum("committee-meeting/119/" in request.path for request in api.requests) == 2
@@ -351,41 +216,41 @@ def test_an_interrupted_recording_comes_out_the_same_as_a_whole_one(
 
 @pytest.mark.parametrize("options", [{"lookback_days": 91}, {"now": NOW + timedelta(days=2)}])
 def test_another_or_an_old_partial_recording_is_not_gone_on_with(
-    api: Sandbox, make: Record, options: dict[str, Any]
+    api: Sandbox, options: dict[str, Any], target: Path
 ) -> None:
     api.rate_limit = 25
     with pytest.raises(RateLimitError):
-        make(api)
+        make(api, target)
     api.rate_limit = 5000
-    report = make(api, **options)
+    report = make(api, target, **options)
     assert (report["resumed"], report["meetings"]) == (0, 40)
 
 
-def test_a_file_of_somebody_elses_is_left_alone(api: Sandbox, make: Record, target: Path) -> None:
+def test_a_file_of_somebody_elses_is_left_alone(api: Sandbox, target: Path) -> None:
     partial = Path(f"{target}.partial")
     partial.write_text("my notes\n")
     with pytest.raises(UpdaterError, match="no partial recording: move it away"):
-        make(api)
+        make(api, target)
     assert partial.read_text() == "my notes\n"
     assert api.request_count == 0
 
 
-def test_only_one_records_into_a_file(api: Sandbox, make: Record, target: Path) -> None:
+def test_only_one_records_into_a_file(api: Sandbox, target: Path) -> None:
     header = {"format": "hearing-updater recording", "recorded_at": "2026-01-01T00:00:00Z"}
     with (
         Partial(f"{target}.partial", header),
         pytest.raises(UpdaterError, match="another recording is being made there"),
     ):
-        make(api)
+        make(api, target)
 
 
 # --- refusals ------------------------------------------------------------------------------------
 
 
-def test_the_demo_key_is_told_before_it_is_used_up(make: Record, target: Path) -> None:
+def test_the_demo_key_is_told_before_it_is_used_up(target: Path) -> None:
     with Sandbox(meetings=40, rate_limit=30, now=NOW) as api:
         with pytest.raises(UpdaterError) as caught:
-            make(api, settings={"api_key": "DEMO_KEY"})
+            make(api, target, settings={"api_key": "DEMO_KEY"})
         assert api.request_count == 1
     told = str(caught.value)
     assert "needs 40 requests" in told
@@ -394,9 +259,9 @@ def test_the_demo_key_is_told_before_it_is_used_up(make: Record, target: Path) -
     assert list(target.parent.iterdir()) == []
 
 
-def test_the_demo_key_may_record_what_it_can(make: Record) -> None:
+def test_the_demo_key_may_record_what_it_can(target: Path) -> None:
     with Sandbox(meetings=2, rate_limit=30, now=NOW) as api:
-        assert make(api, settings={"api_key": "DEMO_KEY"})["details"] == 2
+        assert make(api, target, settings={"api_key": "DEMO_KEY"})["details"] == 2
 
 
 @pytest.mark.parametrize(
@@ -410,19 +275,19 @@ def test_the_demo_key_may_record_what_it_can(make: Record) -> None:
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_asked(
-    api: Sandbox, make: Record, options: dict[str, Any], says: str
+    api: Sandbox, options: dict[str, Any], says: str, target: Path
 ) -> None:
     with pytest.raises(UpdaterError, match=says) as caught:
-        make(api, **options)
+        make(api, **{"path": target, **options})
     assert isinstance(caught.value, ConfigurationError) == ("path" not in options)
     assert "\n" not in str(caught.value)
     assert api.request_count == 0
 
 
 def test_a_failed_write_leaves_neither_half_a_file_nor_the_old_one_lost(
-    api: Sandbox, make: Record, target: Path, monkeypatch: pytest.MonkeyPatch
+    api: Sandbox, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(api)
+    make(api, target)
     before = target.read_bytes()
 
     def full(_descriptor: int) -> None:
@@ -430,44 +295,11 @@ def test_a_failed_write_leaves_neither_half_a_file_nor_the_old_one_lost(
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(UpdaterError, match="No space left on device"):
-        make(api, now=NOW + timedelta(hours=1))
+        make(api, target, now=NOW + timedelta(hours=1))
     assert target.read_bytes() == before
     monkeypatch.undo()
     names = {path.name for path in target.parent.iterdir()}
     assert names == {target.name, f"{target.name}.partial"}
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda good: b"SQLite format 3\0", "this is no recording"),
-        (lambda good: gzip.compress(b'{"format": "other"}\n'), "this is no recording"),
-        (lambda good: good[: len(good) // 2], "cut short"),
-        (lambda good: b"", "cut short"),
-        (
-            lambda good: gzip.compress(
-                gzip.decompress(good).replace(b'"version":1', b'"version":9', 1)
-            ),
-            "newer version",
-        ),
-        (
-            lambda good: gzip.compress(gzip.decompress(good).replace(b"Scheduled", b"Canceled", 1)),
-            "damaged",
-        ),
-    ],
-)
-def test_a_file_that_is_no_good_is_one_clear_line(
-    api: Sandbox, make: Record, target: Path, spoil: Callable[[bytes], bytes], says: str
-) -> None:
-    make(api)
-    target.write_bytes(spoil(target.read_bytes()))
-    with pytest.raises(ValueError, match=says) as caught:
-        Sandbox(recording=target)
-    assert str(caught.value).startswith(f"{target}: ")
-    assert "\n" not in str(caught.value)
-    if says in ("this is no recording", "newer version"):
-        with pytest.raises(UpdaterError, match=says):
-            describe(target)
 
 
 def test_describe_says_what_it_cannot_read(clean_env: Path) -> None:
@@ -541,15 +373,3 @@ def test_the_command_records_what_a_database_has_deferred(
     assert (report["meetings"], report["details"]) == (39, 40)
     words = ("record", "--to", "more.rec", "--db", "none.db")
     assert "none.db is not there" in command(folder, api.url, *COMMAND, *words, code=1).stderr
-
-
-def test_what_one_replay_is_told_to_change_another_does_not_see(
-    api: Sandbox, make: Record, target: Path
-) -> None:
-    make(api)
-    with Sandbox(recording=target) as one, Sandbox(recording=target) as other:
-        one.change(40)
-        one.add(1)
-        assert len(one.event_ids()) == 41
-        assert other.event_ids() == api.event_ids()
-        assert all(other.meeting(event) == api.meeting(event) for event in api.event_ids())
