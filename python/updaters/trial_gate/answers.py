@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from updaters.errors import UpdaterError
@@ -40,27 +41,51 @@ def prepare(trial: Trial, tell: Tell) -> None:
     path = trial.home / ANSWERS
     if path.exists():
         return
-    from updaters.recording import record
-
-    days = max(trial.about["lookback_days"], trial.about["large_lookback_days"])
     if trial.about["source"] == "sandbox":
         tell("Making the sandbox's answers from the database")
         with Sandbox(db=snapshot, congress=trial.about["congress"], rate_limit=1_000_000) as api:
             _order_changes(trial, api)
-            record(
-                _settings(api.url, "trial-gate"),
-                congress=trial.about["congress"],
-                lookback_days=days,
-                path=path,
-            )
+            _record(trial, _settings(api.url, "trial-gate"))
         return
     settings = _settings()
     if "latency_ms" not in trial.about:
         # Replayed answers come as fast as the API's own.
         trial.learn(latency_ms=probe(trial)["latency_ms"])
-    tell(f"Recording the API's answers of the last {days} days")
-    found = record(settings, congress=trial.about["congress"], lookback_days=days, path=path)
+    tell(f"Recording the API's answers of the last {_days(trial)} days")
+    found = _record(trial, settings)
     tell(f"Recorded {found['meetings']} meetings in {found['seconds']:.0f} s")
+
+
+def _days(trial: Trial) -> int:
+    return int(max(trial.about["lookback_days"], trial.about["large_lookback_days"]))
+
+
+def _record(trial: Trial, settings: Any) -> dict[str, Any]:
+    """What any run of the trial asks for: the list, what it shows, and what is deferred."""
+    from updaters._native import Database
+    from updaters.recording import record
+
+    database = Database(str(trial.snapshot), read_only=True)
+    try:
+        deferred = database.deferred()
+    finally:
+        database.close()
+    return record(
+        settings,
+        congress=trial.about["congress"],
+        lookback_days=_days(trial),
+        path=trial.home / ANSWERS,
+        also=deferred,
+    )
+
+
+def recorded_hours_ago(trial: Trial) -> float:
+    """How old the answers are."""
+    from updaters.recording import describe
+
+    text = describe(trial.home / ANSWERS)["recorded_at"]
+    recorded = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (datetime.now(timezone.utc) - recorded).total_seconds() / 3600
 
 
 def _order_changes(trial: Trial, api: Sandbox) -> None:

@@ -34,14 +34,14 @@ pub fn compare(before: &Path, after: &Path, without: &[String]) -> StoreResult<C
             .iter()
             .filter(|name| have.contains(name) && !without.contains(name))
             .collect();
-        let was = match ours.contains(table) {
-            true => rows(&one, table, &shared).map_err(fails(before))?,
-            false => Rows::new(),
-        };
-        let is = match theirs.contains(table) {
-            true => rows(&other, table, &shared).map_err(fails(after))?,
-            false => Rows::new(),
-        };
+        let mut was = Rows::new();
+        if ours.contains(table) {
+            was = rows(&one, table, &shared).map_err(fails(before))?;
+        }
+        let mut is = Rows::new();
+        if theirs.contains(table) {
+            is = rows(&other, table, &shared).map_err(fails(after))?;
+        }
         found.tables += 1;
         found.rows += was.len().max(is.len());
         differences(table, &shared, &was, &is, &mut found.differences);
@@ -76,10 +76,13 @@ fn columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
 }
 
 fn rows(conn: &Connection, table: &str, columns: &[&String]) -> rusqlite::Result<Rows> {
-    let list: String = columns
-        .iter()
-        .map(|name| format!(", {}", quoted(name)))
-        .collect();
+    let names: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
+    let list = names.join(", ");
+    let list = if list.is_empty() {
+        list
+    } else {
+        format!(", {list}")
+    };
     let from = quoted(table);
     let by_row_id = conn.prepare(&format!("SELECT rowid{list} FROM main.{from}"));
     // A table without row ids: its rows are told apart by what is in them.

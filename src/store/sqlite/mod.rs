@@ -104,8 +104,15 @@ pub struct SqliteStore {
     memo: memo::Memo,
     /// Committed since `take_committed` was last called.
     committed: Vec<super::BatchId>,
-    /// Opened to be read while a WAL was there: closing leaves it as it is.
-    keeps_wal: bool,
+    at_close: AtClose,
+}
+
+/// What closing does with a WAL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtClose {
+    FoldsWal,
+    /// Opened to be read while one was there: it is left as it is.
+    KeepsWal,
 }
 
 /// The path of a file beside the database, such as its `-wal`.

@@ -5,7 +5,9 @@ use rusqlite::Connection;
 use super::SqliteStore;
 use super::snapshots::{BATCH, store, store_with};
 use super::testing::{fill, new_db};
-use crate::store::{Access, BatchFigures, BatchHead, Ledger, Transactions, UpdateLog, Vitals};
+use crate::store::{
+    Access, BatchFigures, BatchHead, BatchOutcome, Ledger, Transactions, UpdateLog, Vitals,
+};
 
 fn log(start_time: &str) -> UpdateLog {
     UpdateLog {
@@ -18,10 +20,10 @@ fn log(start_time: &str) -> UpdateLog {
     }
 }
 
-fn figures(number: i64, outcome: &str) -> BatchFigures {
+fn figures(number: i64, outcome: BatchOutcome) -> BatchFigures {
     BatchFigures {
         number,
-        outcome: outcome.to_owned(),
+        outcome,
         ..BatchFigures::default()
     }
 }
@@ -87,7 +89,10 @@ fn the_last_runs_come_with_their_batches_and_with_those_of_older_updaters() {
         .unwrap();
     store.write_update_date_of_first();
     store.commit().unwrap();
-    let outcome = [figures(2, "skipped"), figures(3, "failed")];
+    let outcome = [
+        figures(2, BatchOutcome::Skipped),
+        figures(3, BatchOutcome::Failed),
+    ];
     store
         .finish_run(Some(run), &log("2025-10-13 21:25:58"), &outcome)
         .unwrap();
