@@ -96,8 +96,15 @@ pub struct SqliteStore {
     memo: memo::Memo,
     /// Committed since `take_committed` was last called.
     committed: Vec<super::BatchId>,
-    /// Opened to be read while a WAL was there: closing leaves it as it is.
-    keeps_wal: bool,
+    on_close: OnClose,
+}
+
+/// What becomes of a WAL when the connection to it is closed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnClose {
+    FoldWal,
+    /// It was there when the file was opened to be read.
+    KeepWal,
 }
 
 /// The path of a file beside the database, such as its `-wal`.
