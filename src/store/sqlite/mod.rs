@@ -104,15 +104,15 @@ pub struct SqliteStore {
     memo: memo::Memo,
     /// Committed since `take_committed` was last called.
     committed: Vec<super::BatchId>,
-    at_close: AtClose,
+    on_close: OnClose,
 }
 
-/// What closing does with a WAL.
+/// What becomes of a WAL when the connection to it is closed last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AtClose {
-    FoldsWal,
-    /// Opened to be read while one was there: it is left as it is.
-    KeepsWal,
+enum OnClose {
+    FoldWal,
+    /// It was there when the file was opened to be read.
+    KeepWal,
 }
 
 /// The path of a file beside the database, such as its `-wal`.

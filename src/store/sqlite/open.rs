@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
 use super::guard::Guard;
-use super::{AtClose, SqliteStore, locks};
+use super::{OnClose, SqliteStore, locks};
 use crate::store::{Access, StoreError, StoreResult};
 
 /// Kept tiny: who waits for longer does so in slices, and can be interrupted between them.
@@ -91,11 +91,11 @@ impl SqliteStore {
     /// it: one that cannot would leave a `-wal` and a `-shm` behind. `access` is kept by `query_only`.
     pub fn open(path: &Path, access: Access) -> StoreResult<Self> {
         look_at(path)?;
-        // Whoever left it, a reader does not fold it in.
-        let at_close = if access == Access::ReadOnly && !wal_is_empty(path) {
-            AtClose::KeepsWal
+        // Whoever left a WAL, a reader does not fold it in.
+        let on_close = if access == Access::ReadOnly && !wal_is_empty(path) {
+            OnClose::KeepWal
         } else {
-            AtClose::FoldsWal
+            OnClose::FoldWal
         };
         locks::install();
         let identity = Identity::of(path);
@@ -108,8 +108,8 @@ impl SqliteStore {
         // Plans do not hang on the values: else binding others compiles many a statement anew.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             .map_err(fail)?;
-        let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-        conn.set_db_config(keep, at_close == AtClose::KeepsWal)
+        let keep = on_close == OnClose::KeepWal;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)
             .map_err(fail)?;
         let guard = Guard::default();
         guard.install(&mut conn).map_err(fail)?;
@@ -145,7 +145,7 @@ impl SqliteStore {
             broken: false,
             memo: super::memo::Memo::default(),
             committed: Vec::new(),
-            at_close,
+            on_close,
         };
         store.set_access(access)?;
         Ok(store)
@@ -167,7 +167,8 @@ impl SqliteStore {
     }
 
     fn fold_wal_on_close(&mut self) {
-        if std::mem::replace(&mut self.at_close, AtClose::FoldsWal) == AtClose::KeepsWal {
+        if self.on_close == OnClose::KeepWal {
+            self.on_close = OnClose::FoldWal;
             // Cannot fail on an open connection.
             let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             let _ = self.conn.set_db_config(keep, false);
@@ -202,7 +203,7 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         // Its writer folded it in meanwhile: what is left are two files without content.
-        if self.at_close == AtClose::KeepsWal && wal_is_empty(&self.path) {
+        if self.on_close == OnClose::KeepWal && wal_is_empty(&self.path) {
             self.fold_wal_on_close();
         }
     }
