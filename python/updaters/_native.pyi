@@ -163,7 +163,9 @@ class RunLock:
     def __enter__(self) -> RunLock: ...
     def __exit__(self, *exc: object) -> None: ...
 
-def compare_databases(before: str, after: str, without: Sequence[str] = ()) -> dict[str, Any]:
+def compare_databases(
+    before: str, after: str, without: Sequence[str] | None = None
+) -> dict[str, Any]:
     """`tables`, `rows` (counts) and `differences`: dicts of `table`, `row` (its id), `what`
     ('added', 'removed', 'changed') and `columns` (names). Our own tables, and columns in
     `without`, are left out."""

@@ -46,14 +46,14 @@ pub fn copy_database(py: Python<'_>, path: PathBuf, target: PathBuf) -> PyResult
 
 /// Two database files, row by row.
 #[pyfunction]
-#[pyo3(signature = (before, after, without = Vec::new()))]
+#[pyo3(signature = (before, after, without = None))]
 pub fn compare_databases(
     py: Python<'_>,
     before: PathBuf,
     after: PathBuf,
-    without: Vec<String>,
+    without: Option<Vec<String>>,
 ) -> PyResult<Bound<'_, PyDict>> {
-    let found = py.detach(|| store::sqlite::compare(&before, &after, &without));
+    let found = py.detach(|| store::sqlite::compare(&before, &after, &without.unwrap_or_default()));
     let found = found.map_err(|err| errors::store(py, &err))?;
     report::comparison(py, &found)
 }
