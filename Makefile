@@ -19,6 +19,7 @@ demo: setup ## Build, and run the updater twice against the sandbox: no key, no 
 
 .PHONY: test
 test: setup ## Run the Rust tests, then the Python tests
+	@.ci/browser
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
 	@$(PY) -m pytest
 
