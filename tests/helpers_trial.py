@@ -3,7 +3,7 @@
 import copy
 import gzip
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -237,6 +237,7 @@ def cases() -> dict[str, Any]:
                     "faults_met": 20,
                     "stored": 240 - deferred,
                     "deferred": deferred,
+                    "reported": 0,
                     "of": 240,
                     "said": None,
                 }
@@ -371,14 +372,14 @@ class Folder:
             at = ended
         if self.observed is not None:
             (out / HEALTH).write_text("=== Trial Gate Health Check ===\n", encoding="utf-8")
+        self.watch()
+        return self.trial
+
+    def watch(self) -> None:
+        """Let the health log tell what was observed."""
         told = copy.deepcopy(self.observed)
         self._patch.setattr("updaters.trial_gate.observe.collected", lambda trial, hours: told)
-        return self.trial
 
     def only(self, *steps: str) -> None:
         """What was measured when somebody stopped early."""
         self.found = {step: found for step, found in self.found.items() if step in steps}
-
-
-#: Makes a folder below the test's own.
-Make = Callable[[], Folder]

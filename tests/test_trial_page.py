@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from helpers_report import NOTES, PAGE
 from helpers_trial import Folder, observed
 from updaters.trial_gate.report import render
 
@@ -15,7 +16,6 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-PAGE = "DAY_10_12_TRIAL_GATE_REPORT.html"
 PLOTS = ("sizes", "compared", "memory", "health")
 
 
@@ -45,7 +45,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
                 folder.only("verify", "baseline", "batch")
                 folder.observed = None
             trial = folder.write()
-            (trial.out / "trial_gate_notes.md").write_text(
+            (trial.out / NOTES).write_text(
                 f"Seen:\n\n    {'long' * 100}\n\n<script>document.title = 'taken'</script>\n",
                 encoding="utf-8",
             )

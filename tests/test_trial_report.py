@@ -3,32 +3,32 @@
 import json
 import re
 import sys
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from markdown_it import MarkdownIt
 
-from helpers_trial import Folder, observed
-from updaters.errors import UpdaterError
-from updaters.trial_gate import findings
+from helpers_report import (
+    CHECKLIST,
+    METRICS,
+    NOTES,
+    PAGE,
+    REPORT,
+    SECTIONS,
+    headings,
+    read,
+    rendered,
+    row,
+    rows,
+)
+from helpers_trial import BEGUN, Folder, observed
+from updaters.health import check
+from updaters.health.collect import append
+from updaters.health.render import text as health_text
+from updaters.trial_gate import findings, observe
 from updaters.trial_gate.report import render
-from updaters.trial_gate.trial import Trial
+from updaters.trial_gate.trial import HEALTH
 
-REPORT = "DAY_10_12_TRIAL_GATE_REPORT.md"
-PAGE = "DAY_10_12_TRIAL_GATE_REPORT.html"
-METRICS = "trial_gate_metrics.json"
-CHECKLIST = "PRODUCTION_ROLLOUT_CHECKLIST.md"
-NOTES = "trial_gate_notes.md"
-SECTIONS = [
-    "1. Executive Summary",
-    "2. Deployment Timeline",
-    "3. Performance Results",
-    "4. Reliability Results",
-    "5. Test Results",
-    "6. Issues Identified",
-    "7. Recommendation",
-]
 IDS = (
     [f"P{n}" for n in range(1, 6)] + [f"R{n}" for n in range(1, 5)] + [f"F{n}" for n in range(1, 6)]
 )
@@ -44,43 +44,6 @@ def folder(plotted: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """Without matplotlib, as plots take a second to draw."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     return plotted
-
-
-def read(trial: Trial, name: str = REPORT) -> str:
-    return (trial.out / name).read_text(encoding="utf-8")
-
-
-def rendered(trial: Trial, name: str = REPORT, **options: Any) -> str:
-    render(trial, **options)
-    return read(trial, name)
-
-
-def parsed(text: str) -> list[Any]:
-    return MarkdownIt("commonmark").enable("table").parse(text)
-
-
-def headings(text: str, tag: str = "h2") -> list[str]:
-    tokens = parsed(text)
-    return [
-        tokens[at + 1].content
-        for at, token in enumerate(tokens)
-        if token.type == "heading_open" and token.tag == tag
-    ]
-
-
-def rows(text: str) -> list[list[str]]:
-    """The cells of all tables, as a Markdown program shows them."""
-    found: list[list[str]] = []
-    for token in parsed(text):
-        if token.type == "tr_open":
-            found.append([])
-        elif token.type == "inline" and found and token.level >= 4:
-            found[-1].append("".join(child.content for child in token.children or ()))
-    return found
-
-
-def row(text: str, first: str) -> list[str]:
-    return next(cells for cells in rows(text) if cells and cells[0] == first)
 
 
 def outcomes(text: str) -> dict[str, str]:
@@ -199,7 +162,7 @@ def test_the_timeline_has_the_days_with_their_times(folder: Folder) -> None:
         "Day 12: performance tests, failures, report",
     ]
     assert row(text, "Environment checklist") == [
-        *("Environment checklist", "2025-10-13 08:00 -04:00", "2025-10-13 08:07 -04:00"),
+        *("Environment checklist", "2025-10-13 08:00:00 -04:00", "2025-10-13 08:07:00 -04:00"),
         *("7 min 0 s", "done"),
     ]
     assert row(text, "Observation, batch processing")[3:] == ["24.0 h", "24 checks"]
@@ -217,6 +180,28 @@ def test_the_observation_says_what_it_really_covers(folder: Folder) -> None:
     assert "Condition: The observation covers 44.5 of 48 hours" in text
     # Errors are counted by each check anew, for its day so far.
     assert row(text, "Errors in the log")[1] == "3"
+
+
+def test_a_health_log_as_monitor_writes_it_is_read(
+    plotted: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected = observe.collected
+    trial = plotted.write()
+    monkeypatch.setattr(observe, "collected", collected)
+    (trial.out / HEALTH).unlink()
+    for hour in range(3):
+        found = check(trial.about["database"], now=BEGUN + timedelta(hours=hour))
+        append(trial.out / HEALTH, health_text(found))
+    text = rendered(trial)
+    assert "3 health checks from 2025-10-13 " in text
+    assert "0 ok, 0 with warnings, 3 critical." in text
+    assert row(text, "database")[1:3] == ["critical", "3"]
+    assert read(trial, PAGE).count("<svg") == 4
+    real = observe.collected(trial, 48.0)
+    made = observed()
+    assert set(made) <= set(real)
+    assert set(made["checks"][0]) <= set(real["checks"][0])
+    assert set(made["phases"][0]) == set(real["phases"][0])
 
 
 def test_counts_of_errors_failed_validation_and_rollbacks(folder: Folder) -> None:
@@ -254,244 +239,8 @@ def test_the_same_trial_gives_the_same_text(
     trial = plotted.write()
     names = render(trial)["written"]
     first = {name: read(trial, name) for name in names}
-    plotted.observed = observed()
+    # Looked at a day later.
+    plotted.observed = {**observed(), "last_age_hours": 24.1}
+    plotted.watch()
     render(trial)
     assert {name: read(trial, name) for name in names} == first
-
-
-# --- notes ---------------------------------------------------------------------------------------
-
-
-def test_notes_are_begun_and_never_overwritten(folder: Folder) -> None:
-    trial = folder.write()
-    text = rendered(trial)
-    assert "None: nothing is in `trial_gate_notes.md`." in text
-    remark = read(trial, NOTES) + "\nThe VPN was down at noon. *Worked around*: waited.\n"
-    (trial.out / NOTES).write_text(remark, encoding="utf-8")
-    render(trial, again=True)
-    assert read(trial, NOTES) == remark
-    assert "> The VPN was down at noon. *Worked around*: waited." in read(trial)
-    assert "The VPN was down at noon. <em>Worked around</em>: waited." in read(trial, PAGE)
-    assert "Your own remarks" not in read(trial) + read(trial, PAGE)
-
-
-HOSTILE = """# 7. Recommendation
-
-![image](https://example.org/x.png) [link](javascript:alert(2)) [other](https://example.org/)
-
-<script>alert(1)</script> but `<b>` shows, <https://example.org> links
-<!-- opened
-
-- item
-
-| a | b |
-
-```
-unclosed </pre> fence
-## 5. Test Results
-"""
-
-
-def test_hostile_notes_stay_in_their_place(folder: Folder) -> None:
-    trial = folder.write()
-    (trial.out / NOTES).write_text(HOSTILE, encoding="utf-8")
-    text = rendered(trial)
-    # What is at the top level: no heading of the notes, and all of ours after them.
-    top = [
-        parsed(text)[at + 1].content
-        for at, token in enumerate(parsed(text))
-        if token.type == "heading_open" and token.level == 0 and token.tag == "h2"
-    ]
-    assert top == [*SECTIONS, "Monitoring checklist", "Deliverables"]
-    assert not html_in(text)
-    assert "`<b>`" in text
-    page = read(trial, PAGE)
-    assert "<script" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert "<img" not in page
-    links = re.findall(r'href="([^#"][^"]*)"', page)
-    assert len(links) == 3
-    assert all(link.startswith("https://example.org") for link in links)
-    assert "<h4>7. Recommendation</h4>" in page
-
-
-def html_in(text: str) -> list[str]:
-    return [
-        child.content
-        for token in parsed(text)
-        for child in (token, *(token.children or ()))
-        if child.type in ("html_block", "html_inline")
-    ]
-
-
-BAD = (
-    "1. a | b `c` <img src=x onerror=alert(1)>\n"
-    "# h *i* __j__ [k](javascript:l) ![m](http://n) \x1b[31m"
-)
-
-
-def test_hostile_figures_show_as_they_are(plotted: Folder) -> None:
-    plotted.found["failures"]["cases"]["plan_script"].update(seen=BAD, passed=False)
-    plotted.found["failures"]["cases"]["api_faults"]["kinds"][BAD] = {
-        **plotted.found["failures"]["cases"]["api_faults"]["kinds"]["503"],
-    }
-    plotted.found["verify"]["checks"][0].update(seen=BAD, ok=False)
-    plotted.found["batch"]["metrics"]["batch_processing"]["batch_errors"] = [
-        {"batch": 1, "error": BAD, "issues": [BAD]}
-    ]
-    plotted.titles["sweep"] = BAD
-    assert plotted.observed is not None
-    plotted.observed["corruption"] = [{"time": "2025-10-13T09:00:00-04:00", "message": BAD}]
-    trial = plotted.write()
-    text = rendered(trial)
-    assert headings(text)[:7] == SECTIONS
-    assert not html_in(text)
-    told = parsed(text)
-    kinds = {child.type for token in told for child in token.children or ()}
-    assert not kinds & {"link_open", "image", "em_open"}
-    seen = row(text, "Test 2.1, one invalid record in a batch of two")[2]
-    assert seen == BAD.replace("\n", "\\n").replace("\x1b", "\\x1b")
-    assert len({len(cells) for cells in rows(text) if cells[0].startswith("1. a | b")}) == 2
-    page = read(trial, PAGE)
-    assert "<img" not in page
-    assert "&lt;img src=x onerror=alert(1)&gt;" in page
-
-
-# --- what lies there already ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [REPORT, PAGE, METRICS, CHECKLIST])
-def test_what_a_person_edited_is_not_overwritten(folder: Folder, name: str) -> None:
-    trial = folder.write()
-    names = render(trial)["written"]
-    edited = read(trial, name) + "my remark\n"
-    (trial.out / name).write_text(edited, encoding="utf-8")
-    before = {other: (trial.out / other).stat().st_mtime_ns for other in names}
-    with pytest.raises(UpdaterError, match=r"was edited by hand.*--again overwrites") as told:
-        render(trial)
-    assert str(trial.out / name) in str(told.value)
-    assert ("move your remarks to trial_gate_notes.md" in str(told.value)) == (
-        name in (REPORT, PAGE)
-    )
-    assert {other: (trial.out / other).stat().st_mtime_ns for other in names} == before
-    assert "my remark" not in rendered(trial, name, again=True)
-
-
-@pytest.mark.parametrize("name", [REPORT, METRICS])
-def test_a_file_that_is_not_ours_is_not_overwritten(folder: Folder, name: str) -> None:
-    trial = folder.write()
-    (trial.out / name).write_text("another's", encoding="utf-8")
-    with pytest.raises(UpdaterError, match="is there and not this trial's: move it away"):
-        render(trial)
-    assert read(trial, name) == "another's"
-    assert not (trial.out / PAGE).exists()
-    assert not (trial.out / NOTES).exists()
-    assert rendered(trial, name, again=True) != "another's"
-
-
-def test_an_interrupted_rendering_is_no_edit(
-    folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trial = folder.write()
-    render(trial)
-    (trial.out / NOTES).write_text("A remark.\n", encoding="utf-8")
-    deliver = trial.deliver
-
-    def interrupted(name: str, data: str | bytes) -> Path:
-        if name == METRICS:
-            raise KeyboardInterrupt
-        return deliver(name, data)
-
-    monkeypatch.setattr(trial, "deliver", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        render(trial)
-    assert "> A remark." in read(trial)
-    monkeypatch.setattr(trial, "deliver", deliver)
-    assert "> A remark." in rendered(trial)
-
-
-# --- the rollout checklist -----------------------------------------------------------------------
-
-
-def test_the_checklist_has_the_commands_of_this_program(folder: Folder) -> None:
-    text = rendered(folder.write(), CHECKLIST)
-    for line in (
-        'echo "ENABLE_BATCH_PROCESSING=true" >> .env',
-        'echo "BATCH_PROCESSING_SIZE=50" >> .env',
-        'echo "ENABLE_BATCH_PROCESSING=false" >> .env',
-        "hearing-updater monitor --print-cron",
-        "hearing-updater rollback --run N --batch K",
-        "hearing-updater restore backups/before_batches.db",
-    ):
-        assert line in text.splitlines()
-    assert "--congress 119 --lookback-days 7" in text
-
-
-def test_another_size_is_recommended_only_when_it_is_clearly_faster(folder: Folder) -> None:
-    folder.found["sweep"].update(best=100, best_is_clear=True, gain_percent=9.1)
-    text = rendered(folder.write(), CHECKLIST)
-    assert 'echo "BATCH_PROCESSING_SIZE=100" >> .env' in text
-    assert "Best size: 100, 9.1 % faster than 50" in text
-
-
-def test_conditions_are_in_the_checklist(folder: Folder) -> None:
-    folder.observed = None
-    text = rendered(folder.write(), CHECKLIST)
-    assert "- [ ] Condition: The observation covers 0.0 of 48 hours: let it run to its end." in text
-
-
-def test_a_checklist_that_no_longer_holds_is_removed(folder: Folder) -> None:
-    trial = folder.write()
-    render(trial)
-    folder.found["batch"]["difference_percent"] = 23.4
-    folder.write()
-    assert CHECKLIST not in render(trial)["written"]
-    assert not (trial.out / CHECKLIST).exists()
-    # And it comes back when it holds again.
-    folder.found["batch"]["difference_percent"] = 1.5
-    folder.write()
-    assert CHECKLIST in render(trial)["written"]
-
-
-def test_one_that_was_edited_is_left_and_told_of(folder: Folder) -> None:
-    trial = folder.write()
-    render(trial)
-    ticked = read(trial, CHECKLIST).replace("- [ ]", "- [x]", 1)
-    (trial.out / CHECKLIST).write_text(ticked, encoding="utf-8")
-    folder.found["batch"]["difference_percent"] = 23.4
-    folder.write()
-    assert f"- {CHECKLIST} is of an earlier rendering" in rendered(trial)
-    assert read(trial, CHECKLIST) == ticked
-
-
-# --- the page's text -----------------------------------------------------------------------------
-
-
-def test_ids_are_unique_and_every_reference_leads_to_one(plotted: Folder) -> None:
-    page = rendered(plotted.write(), PAGE)
-    ids = re.findall(r'\bid="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
-    references = re.findall(r'(?:href="#|url\(#|aria-labelledby=")([^")]+)', page)
-    assert len(references) > 20
-    assert {name for found in references for name in found.split()} <= set(ids)
-
-
-def test_the_page_is_self_contained(plotted: Folder) -> None:
-    page = rendered(plotted.write(), PAGE)
-    assert page.count("<svg") == 4
-    assert not re.search(r"<(script|link|img|iframe|object|embed)\b|@import|https?://", page)
-    assert "#01020" not in page, "a colour that stands for a variable is left"
-
-
-def test_plots_have_a_text_alternative(plotted: Folder) -> None:
-    page = rendered(plotted.write(), PAGE)
-    assert page.count('<svg role="img" aria-labelledby="plot-') == 4
-    assert "50: 1.32 s (1.30 to 1.35)" in page
-    assert "49 health checks from 2025-10-13 08:00 -04:00" in page
-
-
-def test_without_matplotlib_the_page_says_what_to_install(folder: Folder) -> None:
-    page = rendered(folder.write(), PAGE)
-    assert "<svg" not in page
-    assert page.count("Plots need matplotlib: pip install &#39;hearing-updater[trial]&#39;.") == 4
-    assert "49 health checks from" in page

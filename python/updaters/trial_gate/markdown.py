@@ -26,7 +26,7 @@ def finished(value: Any) -> str:
 
 def escaped(text: str) -> str:
     """Any text as one line that shows as it is, also where a line begins."""
-    return _BLOCK.sub(r"\1\\\2", _inline(text))
+    return _BLOCK.sub(r"\1\\\2", _inline(text).strip())
 
 
 def _inline(text: str) -> str:

@@ -284,7 +284,7 @@ def _health(axes: Any, found: Mapping[str, Any]) -> None:
         at = [hours(check["time"]) for check in found["checks"] if check["status"] == status]
         axes.vlines(at, row - 0.3, row + 0.3, colors=colour, lw=2.4)
     for phase in found["phases"]:
-        name, colour = MODES.get(phase["mode"], ("mode not told", SOFT))
+        name, colour = MODES.get(phase["mode"], ("mode unknown", SOFT))
         begin, end = hours(phase["from"]), hours(phase["to"])
         axes.barh(0, end - begin, left=begin, height=0.36, color=colour, alpha=0.3, lw=0)
         axes.annotate(name, ((begin + end) / 2, 0), ha="center", va="center", size=9)
@@ -295,4 +295,5 @@ def _health(axes: Any, found: Mapping[str, Any]) -> None:
     axes.set_ylim(-0.5, 3.6)
     axes.grid(False, axis="y")
     axes.set_xlabel(f"hours since {when(found['first'])}")
-    axes.margins(x=0.02)
+    # All that was to be watched, so that what was not is seen.
+    axes.set_xlim(-0.02 * found["hours"], 1.02 * found["hours"])

@@ -5,12 +5,13 @@ from typing import Any
 
 from updaters.trial_gate import tables
 from updaters.trial_gate.findings import logged_errors
+from updaters.trial_gate.runs import length
 from updaters.trial_gate.tables import NONE, Table, count, counted, fixed, outcome, when
 
 PHASES: Mapping[str, str] = {
     "plain": "Observation, Phase 2.2",
     "batch": "Observation, batch processing",
-    "unknown": "Observation, mode not told",
+    "unknown": "Observation, mode unknown",
 }
 
 
@@ -119,7 +120,7 @@ def _counts(results: Mapping[str, Any]) -> Table:
         ),
         (
             "Failed batches on purpose",
-            count(sum(len(case.get("batch_errors", ())) for case in cases.values()))
+            count(sum(length(case.get("batch_errors", ())) for case in cases.values()))
             if cases
             else NONE,
             "failure injection: what each was caught by is in the table of cases",
@@ -173,13 +174,13 @@ def _faults(failures: Mapping[str, Any] | None) -> Table | None:
     rows = [
         (
             str(kind),
-            *(count(seen[key]) for key in ("faults_met", "stored", "deferred", "of")),
+            *(count(seen[key]) for key in ("faults_met", "stored", "deferred", "reported", "of")),
             outcome(seen["passed"]),
         )
         for kind, seen in kinds.items()
     ]
-    columns = ("Fault", "Met", "Stored", "Deferred", "Of", "Outcome")
-    return Table("An API in trouble, one run each", columns, rows, frozenset(range(1, 5)), badge=5)
+    columns = ("Fault", "Met", "Stored", "Deferred", "Reported", "Of", "Outcome")
+    return Table("An API in trouble, one run each", columns, rows, frozenset(range(1, 6)), badge=6)
 
 
 def _integrity(found: Mapping[str, Any] | None) -> Table | None:

@@ -45,13 +45,13 @@ class Table:
     badge: int | None = None
 
 
-def when(stamp: Any) -> str:
-    """An ISO time, to the minute, with its offset: "2025-10-13 21:25 +02:00"."""
+def when(stamp: Any, *, seconds: bool = False) -> str:
+    """An ISO time, to the minute or second, with its offset: "2025-10-13 21:25 +02:00"."""
     text = str(stamp)
-    if len(text) < 16 or text[10] != "T":
+    if len(text) < 19 or text[10] != "T":
         return text
     offset = "UTC" if text.endswith(("Z", "+00:00")) else text[19:]
-    return f"{text[:10]} {text[11:16]} {offset}".strip()
+    return f"{text[:10]} {text[11 : 19 if seconds else 16]} {offset}".strip()
 
 
 def outcome(passed: bool | None) -> str:

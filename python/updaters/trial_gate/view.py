@@ -156,8 +156,8 @@ def timeline(entries: Iterable[Mapping[str, Any]], results: Mapping[str, Any]) -
         rows: list[tuple[str, ...]] = [
             (
                 f"{entry.get('title') or entry.get('step')}",
-                when(entry.get("started_at")),
-                when(entry.get("ended_at")),
+                when(entry.get("started_at"), seconds=True),
+                when(entry.get("ended_at"), seconds=True),
                 elapsed(entry.get("seconds")),
                 str(entry.get("outcome")),
             )
@@ -180,8 +180,8 @@ def _watched(observed: Mapping[str, Any] | None) -> list[tuple[str, ...]]:
     return [
         (
             PHASES.get(phase["mode"], str(phase["mode"])),
-            when(phase["from"]),
-            when(phase["to"]),
+            when(phase["from"], seconds=True),
+            when(phase["to"], seconds=True),
             fixed(phase["hours_covered"], 1, "h"),
             counted(phase["checks"], "check"),
         )
