@@ -27,7 +27,7 @@ from updaters.health.collect import append
 from updaters.health.render import text as health_text
 from updaters.trial_gate import findings, observe
 from updaters.trial_gate.report import render
-from updaters.trial_gate.trial import HEALTH
+from updaters.trial_gate.trial import HEALTH, Trial
 
 IDS = (
     [f"P{n}" for n in range(1, 6)] + [f"R{n}" for n in range(1, 5)] + [f"F{n}" for n in range(1, 6)]
@@ -182,26 +182,42 @@ def test_the_observation_says_what_it_really_covers(folder: Folder) -> None:
     assert row(text, "Errors in the log")[1] == "3"
 
 
+def watch(trial: Trial, hours: int) -> None:
+    """One check an hour, as `hearing-updater monitor --log` adds them."""
+    (trial.out / HEALTH).unlink()
+    for hour in range(hours):
+        found = check(trial.about["database"], now=BEGUN + timedelta(hours=hour))
+        append(trial.out / HEALTH, health_text(found))
+
+
 def test_a_health_log_as_monitor_writes_it_is_read(
     plotted: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collected = observe.collected
     trial = plotted.write()
     monkeypatch.setattr(observe, "collected", collected)
-    (trial.out / HEALTH).unlink()
-    for hour in range(3):
-        found = check(trial.about["database"], now=BEGUN + timedelta(hours=hour))
-        append(trial.out / HEALTH, health_text(found))
+    watch(trial, hours=3)
     text = rendered(trial)
     assert "3 health checks from 2025-10-13 " in text
     assert "0 ok, 0 with warnings, 3 critical." in text
     assert row(text, "database")[1:3] == ["critical", "3"]
+    assert "- [x] Hourly health checks running (3 checks, 2.0 of 24 hours covered)" in text
+    assert "- [ ] No anomalies detected (3 of 3 checks critical)" in text
     assert read(trial, PAGE).count("<svg") == 4
     real = observe.collected(trial, 48.0)
     made = observed()
     assert set(made) <= set(real)
     assert set(made["checks"][0]) <= set(real["checks"][0])
     assert set(made["phases"][0]) == set(real["phases"][0])
+
+
+def test_one_check_is_no_hourly_one(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    collected = observe.collected
+    trial = folder.write()
+    monkeypatch.setattr(observe, "collected", collected)
+    watch(trial, hours=1)
+    text = rendered(trial)
+    assert "- [ ] Hourly health checks running (1 check, 0.0 of 24 hours covered)" in text
 
 
 def test_counts_of_errors_failed_validation_and_rollbacks(folder: Folder) -> None:

@@ -13,6 +13,7 @@ database or, with `recording`, answers that `updaters.recording` recorded. Any k
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -311,24 +312,30 @@ def serve(
         print(f"hearing-updater sandbox: {error}", file=sys.stderr)
         return 2
 
-    ended = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
-
     before = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with sandbox:
+        with sandbox, contextlib.suppress(_Ended):
             count = len(sandbox.event_ids())
             print(
                 f"Sandbox: {count} meetings at {sandbox.url} "
                 f"(run the updater with API_BASE_URL={sandbox.url}; Ctrl-C ends)",
                 flush=True,
             )
-            ended.wait()
+            threading.Event().wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0
+
+
+class _Ended(BaseException):
+    """A signal asked the server to end."""
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    # Raised, as a lock that the interrupted code holds could not be taken here.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise _Ended

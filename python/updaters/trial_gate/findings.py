@@ -9,6 +9,7 @@ from typing import Any
 from updaters.errors import UpdaterError
 from updaters.trial_gate import criteria
 from updaters.trial_gate.steps import STEPS
+from updaters.trial_gate.tables import counted
 from updaters.trial_gate.trial import HEALTH, NOTES, REPORT, Trial, now
 
 HOURS = 48.0
@@ -177,7 +178,7 @@ def checklist(
             (
                 "Database integrity checked (PRAGMA integrity_check)",
                 any(check["integrity"] == "ok" for check in before),
-                f"{len(before)} checks before batches",
+                f"{counted(len(before), 'check')} before batches",
             ),
             ("Error logs monitored", hours_before >= HOURLY, _errors(before)),
             ("Baseline metrics captured", bool(baseline), _captured(baseline, "baseline")),
@@ -224,12 +225,14 @@ def checklist(
             (
                 "Failure injection tests completed",
                 bool(failures),
-                f"{len(failures['cases'])} cases" if failures else "trial-gate failures",
+                counted(len(failures["cases"]), "case") if failures else "trial-gate failures",
             ),
             (
                 "Database integrity verified",
                 integrity is not None and integrity["passed"],
-                f"{len(integrity['databases'])} databases" if integrity else "trial-gate integrity",
+                counted(len(integrity["databases"]), "database")
+                if integrity
+                else "trial-gate integrity",
             ),
             (
                 "All success criteria met",
@@ -261,7 +264,7 @@ def _hours_by_phase(observed: Mapping[str, Any] | None) -> tuple[float, float]:
 def _covered(checks: list[Mapping[str, Any]], hours: float) -> str:
     if not checks:
         return "no health checks"
-    return f"{len(checks)} checks cover {hours:.1f} of {PHASE_HOURS:.0f} hours"
+    return f"{counted(len(checks), 'check')}, {hours:.1f} of {PHASE_HOURS:.0f} hours covered"
 
 
 def _bad(checks: list[Mapping[str, Any]]) -> list[Any]:
@@ -271,7 +274,7 @@ def _bad(checks: list[Mapping[str, Any]]) -> list[Any]:
 def _told(checks: list[Mapping[str, Any]], hours: float) -> str:
     if not checks:
         return "no health checks"
-    return f"{len(_bad(checks))} of {len(checks)} checks critical, in {hours:.1f} hours"
+    return f"{len(_bad(checks))} of {counted(len(checks), 'check')} critical, in {hours:.1f} hours"
 
 
 def _errors(checks: list[Mapping[str, Any]]) -> str:

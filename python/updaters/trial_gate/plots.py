@@ -287,7 +287,11 @@ def _health(axes: Any, found: Mapping[str, Any]) -> None:
         name, colour = MODES.get(phase["mode"], ("mode unknown", SOFT))
         begin, end = hours(phase["from"]), hours(phase["to"])
         axes.barh(0, end - begin, left=begin, height=0.36, color=colour, alpha=0.3, lw=0)
-        axes.annotate(name, ((begin + end) / 2, 0), ha="center", va="center", size=9)
+        if end - begin > found["hours"] / 6:
+            axes.annotate(name, ((begin + end) / 2, 0), ha="center", va="center", size=9)
+        else:
+            # Beside it, as there is no room in it.
+            axes.annotate(name, (end, 0), (4, 0), textcoords="offset points", va="center", size=9)
     for gap in found["gaps"]:
         axes.axvspan(hours(gap["from"]), hours(gap["to"]), color=SOFT, alpha=0.12, lw=0)
     axes.set_yticks([0, 1, 2, 3], ["last run", *ROWS])
