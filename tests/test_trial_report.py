@@ -202,7 +202,7 @@ def test_a_health_log_as_monitor_writes_it_is_read(
     assert "0 ok, 0 with warnings, 3 critical." in text
     assert row(text, "database")[1:3] == ["critical", "3"]
     assert "- [x] Hourly health checks running (3 checks, 2.0 of 24 hours covered)" in text
-    assert "- [ ] No anomalies detected (3 of 3 checks critical)" in text
+    assert "- [ ] No anomalies detected (3 of 3 checks critical, in 2.0 hours)" in text
     assert read(trial, PAGE).count("<svg") == 4
     real = observe.collected(trial, 48.0)
     made = observed()

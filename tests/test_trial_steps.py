@@ -1,11 +1,14 @@
 """Single steps of the trial gate: in any folder, interrupted, resumed, refused."""
 
 import json
+import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from helpers_run import AS_ANYBODY, KEY, until
 from updaters import _native
 from updaters.daily_updater import BatchResult, Checkpoint, DailyUpdater
 from updaters.sandbox import Sandbox
-from updaters.trial_gate import failures, launcher
+from updaters.trial_gate import failures, integrity, memory, speed
 from updaters.trial_gate.answers import prepare
 from updaters.trial_gate.trial import Trial
 
@@ -268,10 +271,46 @@ def test_a_batch_of_which_a_part_stays_is_noticed(
     assert "10 of its 20 records touched" in found["seen"]
 
 
+def test_without_psutil_only_the_memory_step_fails(begun: Gate) -> None:
+    hidden = begun.folder / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import sys, importlib.util\n"
+        "sys.modules['psutil'] = None\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *more: None if name == 'psutil' else find(name)\n"
+    )
+    path = f"{hidden}:{os.environ.get('PYTHONPATH', '')}"
+    done = begun("memory", code=1, PYTHONPATH=path)
+    assert "psutil is not installed: pip install 'hearing-updater[trial]'" in done.stderr
+    begun("status", PYTHONPATH=path)
+
+
+def lose_a_witness(path: Path, number: int) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("DELETE FROM witnesses WHERE witness_id = ?", [number])
+
+
+def test_a_run_answers_for_new_damage_alone(filled_db: Path) -> None:
+    lose_a_witness(filled_db, 1)
+    trial = Trial(filled_db.parent / "logs")
+    trial.begin({"source": "sandbox", "latency_ms": 0.0}, filled_db)
+    prepare(trial, print)
+    trial.keep("baseline", "", 0.0, speed.baseline(trial, 1, print))
+    found = integrity.integrity(trial, print)
+    assert found["passed"], found
+    assert found["databases"]["baseline"]["known_before"] > 0
+    lose_a_witness(trial.home / speed.AFTER_BASELINE, 2)
+    found = integrity.integrity(trial, print)
+    assert not found["passed"]
+    assert found["databases"]["baseline"]["foreign_key_check"]
+
+
 def test_too_much_memory_is_told() -> None:
     hungry = "import time; x = b'x' * 150_000_000; time.sleep(0.2)"
     done = subprocess.run(
-        [sys.executable, launcher.__file__, sys.executable, "-c", hungry],
+        [sys.executable, str(memory.LAUNCHER), "100", sys.executable, "-c", hungry],
         capture_output=True,
         text=True,
         check=True,

@@ -180,7 +180,7 @@ def restore_database(path: str, backup: str | None = None) -> dict[str, Any]:
     """`backup` (path used), `hearings` (count). A bad backup leaves the database untouched."""
 
 def integrity(database: Database, full: bool) -> list[str]:
-    """What `quick_check`, or with `full` `integrity_check`, complains about; empty: sound."""
+    """The damage that `quick_check`, or with `full` `integrity_check`, finds; empty: sound."""
 
 def last_runs(database: Database, newest: int) -> dict[str, Any]:
     """How the last runs went, those of older updaters too.

@@ -243,8 +243,8 @@ pub trait Health {
 
 /// What a health check asks for beside. Reads only.
 pub trait Vitals {
-    /// What `quick_check`, or with `full` `integrity_check`, complains about; a file that is too damaged
-    /// to be checked is a complaint, too. Empty: sound.
+    /// The damage that `quick_check`, or with `full` `integrity_check`, finds; a file that is too damaged
+    /// to be checked is one, too. Rows against a rule of their table are `soundness`'s. Empty: sound.
     fn integrity(&mut self, full: bool) -> StoreResult<Vec<String>>;
     /// The newest runs, newest first: ours, and what an older updater left in `update_logs`.
     fn last_runs(&mut self, newest: usize) -> StoreResult<Vec<LastRun>>;

@@ -1,7 +1,7 @@
 """The plan's memory script, as a program of its own: its own memory is the baseline that the plan
 subtracts. Prints the plan's lines, then one line of JSON. Run by path, so that it imports no more.
 
-    python3 launcher.py COMMAND...        the updater's command line, its output goes to /dev/null
+    python3 launcher.py MB COMMAND...     the allowed increase; the output goes to /dev/null
 """
 
 import json
@@ -14,11 +14,9 @@ import psutil
 
 #: Seconds between two looks; the plan's one second would miss a run's peak.
 INTERVAL = 0.02
-#: MB, P4.
-REQUIRED = 100
 
 
-def main(command: list[str]) -> int:
+def main(required: float, command: list[str]) -> int:
     """Run the command, watch its memory, print what it took."""
     baseline = psutil.Process().memory_info().rss / 1024 / 1024
     print(f"Baseline memory: {baseline:.2f} MB")
@@ -43,7 +41,7 @@ def main(command: list[str]) -> int:
     increase = peak - baseline
     print(f"Peak memory: {peak:.2f} MB")
     print(f"Memory increase: {increase:.2f} MB")
-    print(f"Requirement (< {REQUIRED}MB): {'✅ PASS' if increase < REQUIRED else '❌ FAIL'}")
+    print(f"Requirement (< {required:g}MB): {'✅ PASS' if increase < required else '❌ FAIL'}")
     found = {
         "baseline_mb": round(baseline, 2),
         "peak_mb": round(peak, 2),
@@ -56,4 +54,4 @@ def main(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(main(float(sys.argv[1]), sys.argv[2:]))

@@ -3,10 +3,8 @@
 
 use super::SqliteStore;
 use super::db::{Db, integer, text};
+use super::integrity::{full_check, quick_check};
 use crate::store::{LastRun, RunId, StoreError, StoreResult, Vitals};
-
-/// So many complaints are enough.
-const COMPLAINTS: usize = 100;
 
 /// Columns of `update_logs` that tell how a run went; which of them there are depends on its age.
 const FIGURES: [&str; 5] = [
@@ -19,21 +17,13 @@ const FIGURES: [&str; 5] = [
 
 impl Vitals for SqliteStore {
     fn integrity(&mut self, full: bool) -> StoreResult<Vec<String>> {
-        let check = if full {
-            "integrity_check"
+        let found = if full {
+            full_check(&self.conn)
         } else {
-            "quick_check"
+            quick_check(&self.conn)
         };
-        let sql = format!("PRAGMA main.{check}({COMPLAINTS})");
-        let found = self
-            .db()
-            .all("checking the pages", &sql, [], |r| text(r, 0));
-        match found {
-            Ok(lines) => Ok(lines
-                .into_iter()
-                .flatten()
-                .filter(|line| line != "ok")
-                .collect()),
+        match self.db().fail(found, "checking the pages") {
+            Ok(found) => Ok(found.damage),
             Err(StoreError::Corrupt { detail, .. }) => Ok(vec![detail]),
             Err(error) => Err(error),
         }
