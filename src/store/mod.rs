@@ -5,6 +5,7 @@
 mod error;
 mod handle;
 mod run_lock;
+mod run_types;
 mod survey;
 mod traits;
 mod types;
@@ -14,6 +15,7 @@ pub mod sqlite;
 pub use error::{StoreError, StoreResult};
 pub use handle::{Access, Handle, Patience, open};
 pub use run_lock::{LockHolder, LockState, RunLock};
+pub use run_types::*;
 pub use survey::{About, Finding, LoggedRun, Mended, Survey};
 pub use traits::{Health, Hearings, Journal, Ledger, Store, Transactions, Verify, Vitals};
 pub use types::*;

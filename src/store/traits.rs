@@ -4,11 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::StoreResult;
+use super::run_types::{
+    BatchFigures, BatchRecord, LastRun, PastRun, RunInfo, RunRecord, UpdateLog,
+};
 use super::survey::{Mended, Survey};
 use super::types::{
-    Answer, BatchFigures, BatchHead, BatchId, BatchRecord, CommitteeName, DeferKind, Deferred,
-    FieldChange, HandMade, HearingChange, Held, LastRun, PastRun, Related, Row, RunId, RunInfo,
-    RunRecord, Soundness, SqlParams, StoredMeeting, UndoPolicy, UndoReport, UpdateLog, Written,
+    Answer, BatchHead, BatchId, CommitteeName, DeferKind, Deferred, FieldChange, HandMade,
+    HearingChange, Held, Related, Row, RunId, Soundness, SqlParams, StoredMeeting, UndoPolicy,
+    UndoReport, Written,
 };
 use crate::domain::{Committee, Components, Meeting};
 

@@ -5,14 +5,16 @@ mod checks;
 mod diff;
 mod historical;
 mod select;
+mod undo;
 mod verify;
 mod window;
 
-pub use checks::{CheckReport, MIN_HEARINGS, after_run, before_run, forget_size, remember_size};
+pub use checks::{CheckReport, MIN_HEARINGS, after_run, before_run, remember_size};
 pub use diff::{FieldDiff, diff, newer};
 pub use historical::{
     Anomaly, Comparison, HISTORY_DAYS, Statistics, calls_for_alert, compare, days_ago, statistics,
 };
 pub use select::{Mode, Selection, select};
+pub use undo::undo_on_purpose;
 pub use verify::{Check, Verification, verify};
 pub use window::{Lookback, lookback, minutes_since};
