@@ -116,7 +116,7 @@ def _updater(trial: Trial, database: Path, url: str, kind: type[Kind]) -> Kind:
     settings.database_path, settings.api_base_url = str(database), url
     settings.api_key, settings.rate_limit = "trial-gate", 1_000_000
     settings.enable_batch_processing, settings.catch_up = True, False
-    settings.notification_enabled = False
+    settings.notification_enabled = settings.batch_salvage = False
     settings.batch_processing_size = 20
     return updater
 

@@ -90,6 +90,7 @@ def _apart(url: str, **variables: str) -> dict[str, str]:
         **{
             "ENABLE_BATCH_PROCESSING": "true",
             "BATCH_PROCESSING_SIZE": "50",
+            "BATCH_SALVAGE": "false",
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             **HASTE,
             **variables,

@@ -35,7 +35,8 @@ def environment(url: str, **variables: str) -> dict[str, str]:
         # The days that the plan names, however long ago the snapshot's last run was.
         "CATCH_UP": "false",
         "NOTIFICATION_ENABLED": "false",
-        "POSTGRES_URL": "",
+        # The lines that the plan greps are of this level.
+        "LOG_LEVEL": "DEBUG" if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG" else "INFO",
         **variables,
     }
 
