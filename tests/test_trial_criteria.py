@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from updaters.trial_gate.criteria import FAIL, NOT_MEASURED, PASS, judge, recommend
+from updaters.trial_gate.criteria import FAIL, NOT_MEASURED, PASS, judge
+from updaters.trial_gate.recommendation import recommend
 
 METRICS = {
     "hearings_updated": 60,
@@ -67,7 +68,8 @@ GOOD: dict[str, Any] = {
                 "batch_errors": [FAILED_BATCH],
             },
             "rollback": {"passed": True, "rollbacks": 6, "exact": 6, "rows_compared": 5000},
-            "fails_after_commit": {"passed": True},
+            "fails_after_commit": {"passed": True, "rows_compared": 900},
+            "disk_full": {"title": "Disk", "passed": True, "seen": "0 rows", "intact": True},
         }
     },
     "integrity": {"databases": {"batch": {"passed": True}}, "same": {"differences": []}},
@@ -78,6 +80,10 @@ GOOD: dict[str, Any] = {
         "count": 49,
         "corruption": [],
         "statuses": {"ok": 49, "warning": 0, "critical": 0},
+        "phases": [
+            {"mode": "plain", "hours_covered": 24.0},
+            {"mode": "batch", "hours_covered": 24.0},
+        ],
     },
 }
 
@@ -120,6 +126,27 @@ CASE = "failures__cases__one_in_thousand__"
     [
         ("P1", {"large__duration_seconds": {**SECONDS, "median": 5.0}}, FAIL),
         ("P1", {"large__enough": False, "large__changes": 312}, NOT_MEASURED),
+        ("P1", {"large__metrics__batch_processing__batches_failed": 1}, FAIL),
+        (
+            "P4",
+            {"batch__metrics__hearings_updated": 0, "batch__metrics__hearings_added": 0},
+            NOT_MEASURED,
+        ),
+        (
+            "P5",
+            {"batch__metrics__hearings_updated": 0, "batch__metrics__hearings_added": 0},
+            NOT_MEASURED,
+        ),
+        ("F2", {"failures__cases__dies_half_way__passed": None}, NOT_MEASURED),
+        ("F4", {"failures__cases__dies_half_way__passed": None}, NOT_MEASURED),
+        (
+            "R3",
+            {
+                "failures__cases__fails_after_commit__passed": None,
+                "failures__cases__fails_after_commit__seen": "none",
+            },
+            NOT_MEASURED,
+        ),
         ("P2", {"micro__checkpoint_ms__max": 50.0}, FAIL),
         ("P3", {"micro__validate_ms__max": 200.0}, FAIL),
         ("P4", {"memory__increase_mb": 100.0}, FAIL),
@@ -168,6 +195,13 @@ def test_hours_that_were_not_watched_are_a_condition() -> None:
     assert "3.5 of 48 hours" in verdict(found)["conditions"][0]
 
 
+def test_hours_with_batches_are_half_of_them() -> None:
+    found = results(observe__phases=[{"mode": "plain", "hours_covered": 48.0}])
+    assert verdict(found)["conditions"] == [
+        "Of the observation, 0.0 hours were with batches; the plan wants 24."
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -176,6 +210,17 @@ def test_hours_that_were_not_watched_are_a_condition() -> None:
         ({"observe__statuses": {"ok": 40, "warning": 0, "critical": 9}}, "iterate"),
         ({"batch__difference_percent": 30.0}, "iterate"),
         ({"batch__difference_percent": 51.0}, "abort"),
+        ({"failures__cases__disk_full__passed": False}, "iterate"),
+        ({"verify__checks": [FLAG, {"name": "Tests", "ok": False, "seen": "1 failed"}]}, "iterate"),
+        ({"batch__runs": [{"exit_code": -11}, {"exit_code": 0}]}, "iterate"),
+        ({"batch__runs": [{"exit_code": -11}, {"exit_code": 1}]}, "abort"),
+        (
+            {
+                "failures__cases__disk_full__passed": False,
+                "failures__cases__disk_full__intact": False,
+            },
+            "abort",
+        ),
         ({"integrity__databases__batch__passed": False}, "abort"),
         (
             {

@@ -1,4 +1,4 @@
-"""The plan's success criteria, each judged from what this trial measured, and what follows."""
+"""The plan's success criteria, each judged from what this trial measured."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,8 +15,8 @@ Verdict = tuple[bool | None, str]
 
 BATCH_SIZE = 50
 SHARE = 0.95
-#: P5: within so many per cent; beyond the second, the plan aborts.
-BAND, ABORT = 10.0, 50.0
+#: P5: within so many per cent.
+BAND = 10.0
 
 
 def _p1(results: Results) -> Verdict:
@@ -29,7 +29,10 @@ def _p1(results: Results) -> Verdict:
         f"({seconds['min']:.2f} to {seconds['max']:.2f}, {len(seconds['values'])} runs)"
     )
     if not found["enough"]:
-        return None, f"{told}; {LARGE} changes are needed: --large-lookback-days looks further back"
+        return None, f"{told}; {LARGE} changes are needed: a longer lookback may show them"
+    failed = found["metrics"].get("batch_processing", {}).get("batches_failed", 0)
+    if failed:
+        return False, f"{told}; {failed} batches failed"
     return seconds["median"] < 5, told
 
 
@@ -55,6 +58,8 @@ def _p4(results: Results) -> Verdict:
     if not found:
         return None, "the memory was not watched"
     told = ", ".join(f"{name} {run['increase_mb']:.1f} MB" for name, run in found["runs"].items())
+    if not _any_changes(results):
+        return None, f"{told}; but there was nothing to store"
     return found["increase_mb"] < REQUIRED_MB, told
 
 
@@ -62,6 +67,8 @@ def _p5(results: Results) -> Verdict:
     found = results.get("batch")
     if not found or found["difference_percent"] is None:
         return None, "baseline and batches were not compared"
+    if not _any_changes(results):
+        return None, "there was nothing to store"
     difference = found["difference_percent"]
     told = (
         f"{difference:+.1f} % ({found['duration_seconds']['median']:.2f} s against "
@@ -103,6 +110,11 @@ def _r2(results: Results) -> Verdict:
     if found["same"] and found["same"]["differences"]:
         bad.append("flag off against on")
     told = f"{len(found['databases'])} databases, integrity and foreign keys ok"
+    injected = results.get("failures")
+    for name, case in (injected["cases"] if injected else {}).items():
+        # Of a case that could not be tried nothing is known.
+        if case["passed"] is not None and not case.get("intact", True):
+            bad.append(f"{name} ({case['seen']})")
     if bad:
         told = f"not sound: {', '.join(bad)}"
     incidents = len(observed["corruption"]) if observed else 0
@@ -116,8 +128,11 @@ def _r3(results: Results) -> Verdict:
     case, other = _case(results, "rollback"), _case(results, "fails_after_commit")
     if not case or not other or not case["rollbacks"]:
         return None, "no batch was rolled back"
+    if other["passed"] is None:
+        return None, other["seen"]
     exact, total = case["exact"] + bool(other["passed"]), case["rollbacks"] + 1
-    told = f"{exact} of {total} rollbacks exact, {case['rows_compared']} rows compared"
+    rows = case["rows_compared"] + (other["rows_compared"] or 0)
+    told = f"{exact} of {total} rollbacks exact, {rows} rows compared"
     return exact == total, told
 
 
@@ -135,8 +150,8 @@ def _f1(results: Results) -> Verdict:
         for name in ("batch", "large")
         if (found := results.get(name)) and "batch_processing" in found["metrics"]
     ]
-    if not runs:
-        return None, "no run with batches"
+    if not any(_changes(metrics) for _, metrics in runs):
+        return None, "no run with batches that had anything to store"
     told, good = [], True
     for name, metrics in runs:
         count = metrics["batch_processing"]["batch_count"]
@@ -147,6 +162,11 @@ def _f1(results: Results) -> Verdict:
     return good, "; ".join(told)
 
 
+def _any_changes(results: Results) -> bool:
+    found = results.get("batch") or results.get("large")
+    return bool(found and _changes(found["metrics"]))
+
+
 def _changes(metrics: Mapping[str, Any]) -> int:
     return int(metrics["hearings_updated"] + metrics["hearings_added"])
 
@@ -155,6 +175,9 @@ def _f2(results: Results) -> Verdict:
     cases = [_case(results, name) for name in ("one_in_thousand", "dies_half_way", "plan_script")]
     if not all(cases):
         return None, "no batch was made to fail"
+    untried = [case["seen"] for case in cases if case and case["passed"] is None]
+    if untried:
+        return None, untried[0]
     seen = "; ".join(f"{case['title']}: {case['seen']}" for case in cases if case)
     return all(case["passed"] for case in cases if case), seen
 
@@ -163,6 +186,9 @@ def _f4(results: Results) -> Verdict:
     cases = [_case(results, name) for name in ("one_in_thousand", "dies_half_way", "plan_script")]
     if not all(cases):
         return None, "no batch was made to fail"
+    untried = [case["seen"] for case in cases if case and case["passed"] is None]
+    if untried:
+        return None, untried[0]
     errors = [error for case in cases if case for error in case["batch_errors"]]
     told = [error for error in errors if error.get("batch") and error.get("error")]
     first = next((issue for error in told for issue in error.get("issues", [])), "")
@@ -294,51 +320,3 @@ def judge(results: Results) -> list[dict[str, str]]:
             }
         )
     return judged
-
-
-def recommend(criteria: list[dict[str, str]], results: Results, hours: float) -> dict[str, Any]:
-    """The plan's rules: `verdict` ('proceed', 'iterate', 'abort'), `why`, and `conditions`."""
-    failed = [criterion["id"] for criterion in criteria if criterion["outcome"] == FAIL]
-    open_ones = [criterion["id"] for criterion in criteria if criterion["outcome"] == NOT_MEASURED]
-    critical = _critical(failed, results)
-    observed = results.get("observe")
-    covered = observed["hours_covered"] if observed else 0.0
-    conditions = []
-    if not (observed and observed["covered"] and observed["hours"] >= hours):
-        conditions.append(
-            f"The observation covers {covered:.1f} of {hours:.0f} hours: let it run to its end."
-        )
-    if critical:
-        return {"verdict": "abort", "why": critical, "conditions": []}
-    why = []
-    if failed:
-        why.append(f"Not met: {', '.join(failed)}.")
-    if open_ones:
-        why.append(f"Not measured: {', '.join(open_ones)}.")
-    if observed and observed["statuses"]["critical"]:
-        why.append(f"{observed['statuses']['critical']} critical health checks in the observation.")
-    if why:
-        return {"verdict": "iterate", "why": why, "conditions": conditions}
-    return {
-        "verdict": "proceed",
-        "why": ["All criteria were measured in this trial and are met."],
-        "conditions": conditions,
-    }
-
-
-def _critical(failed: list[str], results: Results) -> list[str]:
-    """The plan's critical issues: corruption, half as slow again, repeated crashes."""
-    found = []
-    if "R2" in failed:
-        found.append("Data corruption was found (R2).")
-    batch = results.get("batch")
-    if batch and (batch["difference_percent"] or 0) > ABORT:
-        found.append(
-            f"Batches take {batch['difference_percent']:.0f} % longer than Phase 2.2 "
-            f"(the limit is {ABORT:.0f} %)."
-        )
-    toggled = results.get("toggle")
-    crashed = [run for run in toggled["runs"] if run["exit_code"] != 0] if toggled else []
-    if len(crashed) > 1:
-        found.append(f"{len(crashed)} of {len(toggled['runs'])} runs failed." if toggled else "")
-    return found

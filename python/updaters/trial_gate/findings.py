@@ -8,6 +8,7 @@ from typing import Any
 
 from updaters.errors import UpdaterError
 from updaters.trial_gate import criteria
+from updaters.trial_gate.recommendation import recommend
 from updaters.trial_gate.steps import STEPS
 from updaters.trial_gate.tables import counted
 from updaters.trial_gate.trial import HEALTH, NOTES, REPORT, Trial, now
@@ -48,7 +49,7 @@ def gather(trial: Trial, hours: float = HOURS, *, rendering: bool = False) -> di
         "results": results,
         "timeline": trial.timeline(),
         "criteria": judged,
-        "recommendation": criteria.recommend(judged, results, hours),
+        "recommendation": recommend(judged, results, hours),
         "issues": issues(judged, results),
         "notes": notes(trial),
         "checklist": checklist(trial, results, judged, rendering=rendering),
