@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from updaters import _native
+from updaters.errors import UpdaterError
 from updaters.trial_gate.answers import recorded_hours_ago, replay
 from updaters.trial_gate.runs import (
     command,
@@ -21,8 +22,7 @@ from updaters.trial_gate.runs import (
 from updaters.trial_gate.trial import Trial
 
 #: A run that kills itself, as the machine's power would, after so many records of its second batch.
-KILLED_AFTER = 10
-KILLER = f"""
+KILLER = """
 import os, signal
 from updaters.daily_updater import DailyUpdater, main
 
@@ -30,7 +30,7 @@ def dies(method):
     def record(self, *args):
         method(self, *args)
         count[0] += 1
-        if number[0] == 2 and count[0] == {KILLED_AFTER}:
+        if number[0] == 2 and count[0] == int(os.environ["TRIAL_KILLED_AFTER"]):
             os.kill(os.getpid(), signal.SIGKILL)
     return record
 
@@ -44,7 +44,8 @@ DailyUpdater._add_new_hearing = dies(DailyUpdater._add_new_hearing)
 DailyUpdater._update_hearing_record = dies(DailyUpdater._update_hearing_record)
 raise SystemExit(main())
 """
-SMALL_SIZE = 20
+#: Fewer changes make no three batches worth speaking of.
+FEWEST = 6
 
 #: Fault -> share of the answers (or of the events, the rows) that have it.
 FAULTS: tuple[tuple[str, float], ...] = (
@@ -82,6 +83,30 @@ def run_on(
     return code, output, metrics_of(output.decode(errors="replace"))
 
 
+def changes_to_store(trial: Trial) -> int:
+    """How many there are, by a run of its own."""
+    with (
+        replay(trial, latency_ms=0) as api,
+        trial.fresh_copy() as database,
+        trial.scratch() as folder,
+    ):
+        code, output, metrics = run_on(trial, database, api.url, folder)
+    if code != 0:
+        raise UpdaterError(f"a run without any fault failed: {last_line(output)}")
+    return int(metrics["hearings_updated"] + metrics["hearings_added"])
+
+
+def batch_size(whole: int) -> int:
+    """Three batches at least."""
+    return max(2, min(20, whole // 3))
+
+
+def too_few(title: str, expected: str, whole: int) -> dict[str, Any]:
+    """A case that means nothing with so few changes."""
+    few = f"{whole} changes to store, {FEWEST} are needed"
+    return _not_possible(title, expected, few)
+
+
 def _apart(url: str, **variables: str) -> dict[str, str]:
     """The environment of a process in another folder; what it imports stays the same."""
     paths = [os.getcwd(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
@@ -98,40 +123,39 @@ def _apart(url: str, **variables: str) -> dict[str, str]:
     )
 
 
-def killed_half_way(trial: Trial) -> dict[str, Any]:
+def killed_half_way(trial: Trial, whole: int) -> dict[str, Any]:
     """SIGKILL in the middle of the second batch; then the usual run again."""
+    title = "A run that is killed in the middle of its second batch"
+    expected = "the first batch is there and nothing of the second; the next run stores the rest"
+    if whole < FEWEST:
+        return too_few(title, expected, whole)
+    size = batch_size(whole)
     with (
         replay(trial, latency_ms=0) as api,
         trial.fresh_copy() as database,
         trial.scratch() as folder,
     ):
-        whole = _clean_run(trial, api.url)
-        variables = _apart(api.url, BATCH_PROCESSING_SIZE=str(SMALL_SIZE))
+        variables = {"BATCH_PROCESSING_SIZE": str(size), "TRIAL_KILLED_AFTER": str(size // 2)}
         flags = command(trial, database, trial.about["lookback_days"])[3:]
-        code, _ = run([sys.executable, "-c", KILLER, *flags], variables, cwd=folder)
+        argv = [sys.executable, "-c", KILLER, *flags]
+        code, _ = run(argv, _apart(api.url, **variables), cwd=folder)
         kept = _changes_in(trial, database)
         intact = sound(database)
         again, output, metrics = run_on(trial, database, api.url, folder)
         rest = metrics.get("hearings_updated", 0) + metrics.get("hearings_added", 0)
     return {
-        "title": "A run that is killed in the middle of its second batch",
+        "title": title,
         "passed": code == -signal.SIGKILL
-        and kept == SMALL_SIZE
+        and kept == size
         and intact
         and again == 0
         and kept + rest == whole,
-        "expected": f"the first batch's {SMALL_SIZE} records are there and nothing of the second; "
-        f"the next run stores the other {whole - SMALL_SIZE}",
-        "seen": f"{kept} records after the kill, database {'sound' if intact else 'NOT sound'}; "
-        + (f"{rest} stored by the next run" if again == 0 else last_line(output)),
+        "expected": expected,
+        "intact": intact,
+        "seen": f"{kept} records of a batch of {size} after the kill, "
+        f"database {'sound' if intact else 'NOT sound'}; "
+        + (f"{rest} of {whole} stored by the next run" if again == 0 else last_line(output)),
     }
-
-
-def _clean_run(trial: Trial, url: str) -> int:
-    """How many changes there are to store."""
-    with trial.fresh_copy() as database, trial.scratch() as folder:
-        _, _, metrics = run_on(trial, database, url, folder)
-    return int(metrics.get("hearings_updated", 0) + metrics.get("hearings_added", 0))
 
 
 def _changes_in(trial: Trial, database: Path) -> int:
@@ -140,12 +164,13 @@ def _changes_in(trial: Trial, database: Path) -> int:
     return sum(difference["table"] == "hearings" for difference in found["differences"])
 
 
-def disk_full(trial: Trial) -> dict[str, Any]:
+def disk_full(trial: Trial, _whole: int) -> dict[str, Any]:
     """A run on a disk with no room for its changes."""
     with replay(trial, latency_ms=0) as api, trial.scratch() as folder:
         small = folder / "small"
         small.mkdir()
-        room = trial.snapshot.stat().st_size // 1024 + 128
+        # For the file itself, and next to nothing more.
+        room = -(-trial.snapshot.stat().st_size // 4096) * 4 + 16
         argv = [
             *("unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user", "--user"])),
             *("sh", "-c", _ON_SMALL_DISK, "sh"),
@@ -159,6 +184,8 @@ def disk_full(trial: Trial) -> dict[str, Any]:
         code, output = run(argv, _apart(api.url, BATCH_PROCESSING_SIZE="10000"), cwd=folder)
         if code == NO_DISK:
             return _not_possible(title, expected, f"no small disk: {last_line(output)}")
+        if code == 0:
+            return _not_possible(title, expected, "what there was to store had room")
         text = output.decode(errors="replace")
         after = folder / "after.db"
         found = (
@@ -171,6 +198,7 @@ def disk_full(trial: Trial) -> dict[str, Any]:
         "title": title,
         "passed": code == 1 and "disk is full" in text and changed == 0 and intact,
         "expected": expected,
+        "intact": intact and changed == 0,
         "seen": f"exit code {code}: {last_line(output)}; {changed} rows changed",
         "room_kb": room,
     }
@@ -199,11 +227,10 @@ def _not_possible(title: str, expected: str, why: str) -> dict[str, Any]:
     return {"title": title, "passed": None, "expected": expected, "seen": why}
 
 
-def api_faults(trial: Trial) -> dict[str, Any]:
+def api_faults(trial: Trial, whole: int) -> dict[str, Any]:
     """One run for each kind of fault: what could be had is stored, the rest is deferred."""
     kinds = {}
     with replay(trial, latency_ms=0) as api:
-        whole = _clean_run(trial, api.url)
         for kind, share in FAULTS:
             if kind == "filter" and recorded_hours_ago(trial) > FRESH_HOURS:
                 # Then the updater filters by its own clock, which a replay cannot turn back.
@@ -217,11 +244,12 @@ def api_faults(trial: Trial) -> dict[str, Any]:
                 intact = sound(database)
             met = sum(request.fault is not None for request in api.requests)
             kinds[kind] = _with_fault(code, output, metrics, intact, met, whole)
-    bad = [kind for kind, found in kinds.items() if not found["passed"]]
+    bad = [kind for kind, found in kinds.items() if found["passed"] is False]
     met = sum(found["faults_met"] for found in kinds.values())
     return {
         "title": "An API in trouble",
-        "passed": not bad,
+        "passed": not bad if met else None,
+        "intact": all(found["intact"] for found in kinds.values()),
         "expected": "each run completes; every change is stored, or deferred, or told of",
         "seen": f"{len(kinds)} kinds, {met} faults met"
         + (f"; not so with {', '.join(bad)}" if bad else ", none lost"),
@@ -241,10 +269,12 @@ def _with_fault(
     deferred = length(metrics.get("deferred", ()))
     # A row of the list that cannot be read has no event id to defer: the run's errors tell of it.
     reported = metrics.get("error_count", 0)
-    accounted = stored + deferred + reported
+    # Of what is deferred, some may have had no change to store.
+    none_lost = code != 0 or stored <= whole <= stored + deferred + reported
     return {
-        # Of what is deferred, some may have had no change to store.
-        "passed": code == 0 and intact and met > 0 and stored <= whole <= accounted,
+        # With few requests, no fault may be met.
+        "passed": code == 0 and intact and none_lost if met else None,
+        "intact": intact and none_lost,
         "exit_code": code,
         "faults_met": met,
         "stored": stored,
@@ -255,7 +285,7 @@ def _with_fault(
     }
 
 
-def api_down(trial: Trial) -> dict[str, Any]:
+def api_down(trial: Trial, _whole: int) -> dict[str, Any]:
     """Nothing but 503: the run fails in good order, the file is not touched."""
     with (
         replay(trial, latency_ms=0, faults={"503": 1.0}) as api,
@@ -271,6 +301,7 @@ def api_down(trial: Trial) -> dict[str, Any]:
         "title": "An API that is down",
         "passed": code == 1 and untouched and told and asked > 0,
         "expected": "the run fails and says why; the file is untouched",
+        "intact": untouched,
         "seen": f"exit code {code} after {asked} requests: {last_line(output)}; "
         f"the file is {'untouched' if untouched else 'CHANGED'}",
     }
