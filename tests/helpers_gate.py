@@ -65,6 +65,16 @@ class Gate:
         found: dict[str, Any] = json.loads((self.home / "results" / f"{step}.json").read_text())
         return found
 
+    def about(self) -> dict[str, Any]:
+        """What the trial is of."""
+        found: dict[str, Any] = json.loads((self.home / "trial.json").read_text())
+        return found
+
+    def metrics(self) -> dict[str, Any]:
+        """The report's figures."""
+        found: dict[str, Any] = json.loads(self.log("trial_gate_metrics.json"))
+        return found
+
     def log(self, name: str) -> str:
         """A deliverable."""
         return (self.logs / name).read_text()

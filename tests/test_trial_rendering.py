@@ -23,7 +23,7 @@ from helpers_report import (
 from helpers_trial import Folder
 from updaters.errors import UpdaterError
 from updaters.trial_gate import markdown
-from updaters.trial_gate.report import render
+from updaters.trial_gate.report import WITHDRAWN, render
 
 
 @pytest.fixture
@@ -262,15 +262,29 @@ def test_a_checklist_that_no_longer_holds_is_removed(folder: Folder) -> None:
     assert CHECKLIST in render(trial)["written"]
 
 
-def test_one_that_was_edited_is_left_and_told_of(folder: Folder) -> None:
+def test_one_that_a_person_went_by_is_withdrawn_and_told_of(folder: Folder) -> None:
     trial = folder.write()
     render(trial)
     ticked = read(trial, CHECKLIST).replace("- [ ]", "- [x]", 1)
     (trial.out / CHECKLIST).write_text(ticked, encoding="utf-8")
     folder.found["batch"]["difference_percent"] = 23.4
     folder.write()
-    assert f"- {CHECKLIST} is of an earlier rendering" in rendered(trial)
-    assert read(trial, CHECKLIST) == ticked
+    assert "An earlier rollout checklist no longer holds" in rendered(trial)
+    assert not (trial.out / CHECKLIST).exists()
+    assert (trial.out / WITHDRAWN).read_text(encoding="utf-8") == ticked
+
+
+def test_ticks_stay_and_are_no_edit(folder: Folder) -> None:
+    trial = folder.write()
+    render(trial)
+    ticked = read(trial, CHECKLIST).replace("- [ ]", "- [x]", 2)
+    (trial.out / CHECKLIST).write_text(ticked, encoding="utf-8")
+    assert CHECKLIST in render(trial)["written"]
+    assert read(trial, CHECKLIST).count("- [x]") == 2
+    # Words of one's own are one.
+    (trial.out / CHECKLIST).write_text(ticked + "My own line.\n", encoding="utf-8")
+    with pytest.raises(UpdaterError, match="edited by hand"):
+        render(trial)
 
 
 # --- the page's text -----------------------------------------------------------------------------

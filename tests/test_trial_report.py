@@ -116,7 +116,7 @@ def test_corruption_aborts_by_the_plan(folder: Folder) -> None:
     trial = folder.write()
     assert render(trial)["recommendation"]["verdict"] == "abort"
     text = read(trial)
-    assert "Data corruption was found (R2)." in text
+    assert "Data corruption or loss was found (R2)." in text
     assert "Return to Day 8 (Review Gate)" in text
     assert row(text, "after batch")[1] == "row 17 missing from index"
     assert not (trial.out / CHECKLIST).exists()

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from helpers_gate import COMMAND, QUICK, Gate
@@ -22,6 +23,9 @@ from updaters.sandbox import Sandbox
 from updaters.trial_gate import failures, integrity, memory, speed
 from updaters.trial_gate.answers import prepare
 from updaters.trial_gate.trial import Trial
+
+#: Changes that the sandbox of a trial holds, or more.
+WHOLE = 240
 
 
 @pytest.fixture
@@ -57,7 +61,20 @@ def test_a_step_before_the_one_it_needs(gate: Gate) -> None:
     for step, needed in (("batch", "baseline"), ("integrity", "batch")):
         done = gate(step, "--sandbox", code=1)
         assert f"{step} needs {needed}, which was not run" in done.stderr
+    gate("verify", "--sandbox")
     gate.refused("report", says="report needs baseline")
+
+
+def test_a_refused_step_begins_no_trial(gate: Gate) -> None:
+    gate.refused("integrity", says="integrity needs batch")
+    assert not gate.home.exists()
+
+
+def test_a_trial_that_measured_nothing_can_still_be_another(gate: Gate) -> None:
+    gate("toggle", code=1, CONGRESS_API_KEY="DEMO_KEY")
+    assert gate.about()["source"] == "live"
+    gate("toggle", "--sandbox", *QUICK, "--latency-ms", "0")
+    assert gate.about()["source"] == "sandbox"
 
 
 def test_report_and_status_without_a_trial(gate: Gate) -> None:
@@ -99,8 +116,7 @@ def test_somebody_elses_log_is_not_overwritten(gate: Gate) -> None:
     done = gate("baseline", "--sandbox", *QUICK, code=1)
     assert "trial_gate_phase22_baseline.log is there and not this trial's" in done.stderr
     assert mine.read_text() == "my own baseline"
-    gate("baseline", "--sandbox", *QUICK, "--again", "--latency-ms", "0", code=2)
-    gate("baseline", *QUICK, "--again")
+    gate("baseline", *QUICK, "--again", "--latency-ms", "0")
     assert "DISABLED" in mine.read_text()
 
 
@@ -168,6 +184,29 @@ def test_interrupted_and_resumed(begun: Gate) -> None:
     assert begun.result("toggle")["data"]["as_expected"] == 3
 
 
+def test_what_a_killed_trial_left_is_gone_with_the_next(begun: Gate) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "toggle", "--rounds", "50"],
+        cwd=begun.folder,
+        env=begun.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: children(process.pid), "a run has begun")
+    running = children(process.pid)
+    process.kill()
+    process.wait()
+    until(lambda: not any(map(psutil.pid_exists, running)), "its runs have ended, too")
+    assert list(begun.home.glob("run-*"))
+    begun("toggle", *QUICK)
+    assert not list(begun.home.glob("run-*"))
+
+
+def children(pid: int) -> list[int]:
+    """The runs that a trial has started."""
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
 # --- the live API ------------------------------------------------------------------------------
 
 
@@ -208,6 +247,44 @@ def test_the_public_key_will_not_do_for_a_recording(clean_env: Path, live: Sandb
     assert "FAILED: Settings load, an API key is set: no key: set CONGRESS_API_KEY" in said
 
 
+def test_a_run_with_nothing_new_upstream_ends_with_a_report(
+    filled_db: Path, sandbox: Sandbox
+) -> None:
+    gate = Gate(filled_db.parent, sandbox.url)
+    said = gate("run", *QUICK, "--latency-ms", "0", code=1)
+    assert "Recommendation: iterate" in said.stdout
+    judged = {entry["id"]: entry for entry in gate.metrics()["criteria"]}
+    for number in ("P1", "P4", "P5", "R3", "F1", "F2", "F4"):
+        assert judged[number]["outcome"] == "NOT MEASURED", judged[number]
+    for number in ("P2", "P3", "R1", "R2", "R4", "F3", "F5"):
+        assert judged[number]["outcome"] == "PASS", judged[number]
+
+
+def test_a_few_changes_are_enough_for_the_failures(filled_db: Path, sandbox: Sandbox) -> None:
+    sandbox.add(9)
+    gate = Gate(filled_db.parent, sandbox.url)
+    gate("failures", "--latency-ms", "0")
+    cases = gate.result("failures")["data"]["cases"]
+    assert gate.result("failures")["data"]["changes"] >= 9
+    assert [name for name, case in cases.items() if case["passed"] is False] == []
+    assert cases["killed_half_way"]["passed"] and cases["dies_half_way"]["passed"]
+
+
+def test_what_the_environment_says_is_not_for_the_trials_runs(begun: Gate) -> None:
+    (begun.folder / ".env").write_text(
+        "enable_batch_processing=true\nBATCH_PROCESSING_SIZE=7\nLOG_LEVEL=ERROR\n"
+        "NOTIFICATION_ENABLED=true\nNOTIFICATION_TYPE=webhook\n"
+        "NOTIFICATION_WEBHOOK_URL=http://127.0.0.1:9/hook\n"
+    )
+    begun("batch", *QUICK, Batch_Salvage="true", DATABASE_PATH="elsewhere.db")
+    found = begun.result("batch")["data"]
+    assert found["runs"][0]["mode"] == "batch"
+    assert found["baseline_runs"][0]["mode"] == "plain"
+    assert "of up to 50 changes each" in begun.log("trial_gate_batch_first_run.log")
+    # Real runs' logs are left to real runs.
+    assert not list(begun.logs.glob("daily_update_*.log"))
+
+
 # --- what would be wrong is noticed ------------------------------------------------------------
 
 
@@ -223,12 +300,12 @@ def trial(filled_db: Path) -> Trial:
 def test_a_rollback_that_does_nothing_is_noticed(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert failures.rollback(trial)["passed"]
+    assert failures.rollback(trial, WHOLE)["passed"]
     monkeypatch.setattr(DailyUpdater, "_rollback_checkpoint", lambda self, checkpoint: True)
-    found = failures.rollback(trial)
+    found = failures.rollback(trial, WHOLE)
     assert not found["passed"]
     assert found["exact"] == 0 and found["differences"]
-    assert not failures.fails_after_commit(trial)["passed"]
+    assert not failures.fails_after_commit(trial, WHOLE)["passed"]
 
 
 def test_a_rollback_that_leaves_one_row_is_noticed(
@@ -242,7 +319,7 @@ def test_a_rollback_that_leaves_one_row_is_noticed(
         return done
 
     monkeypatch.setattr(DailyUpdater, "_rollback_checkpoint", nearly)
-    found = failures.rollback(trial)
+    found = failures.rollback(trial, WHOLE)
     assert not found["passed"]
     assert found["differences"][0]["table"] == "hearings"
     assert found["differences"][0]["columns"] == ["location"]
@@ -263,10 +340,10 @@ def test_a_batch_of_which_a_part_stays_is_noticed(
                 return result
         return BatchResult(True, len(batch))
 
-    assert failures.dies_half_way(trial)["passed"]
+    assert failures.dies_half_way(trial, WHOLE)["passed"]
     monkeypatch.setattr(DailyUpdater, "_process_batch", leaky)
     monkeypatch.setattr(DailyUpdater, "_rollback_checkpoint", lambda self, checkpoint: True)
-    found = failures.dies_half_way(trial)
+    found = failures.dies_half_way(trial, WHOLE)
     assert not found["passed"]
     assert "10 of its 20 records touched" in found["seen"]
 

@@ -23,7 +23,7 @@ EXAMPLE = (
     "  hearing-updater trial-gate status"
 )
 #: Step -> what it is, in the plan's order.
-STEPS = {
+TOLD = {
     "verify": "the environment checklist of day 10",
     "baseline": "the update with the flag off",
     "batch": "the update with the flag on, compared with the baseline",
@@ -50,7 +50,7 @@ def add_command(commands: Any) -> None:
 
 
 def _description() -> str:
-    steps = "\n".join(f"  {name:<10} {told}" for name, told in STEPS.items())
+    steps = "\n".join(f"  {name:<10} {told}" for name, told in TOLD.items())
     return f"{SUMMARY[0].upper()}{SUMMARY[1:]}. The steps:\n\n{steps}"
 
 
@@ -105,6 +105,8 @@ def run(args: argparse.Namespace) -> int:
     from updaters.trial_gate.trial import Trial
 
     _check(args)
+    if not args.out:
+        raise ConfigurationError("--out: no folder was named")
     trial = Trial(args.out)
     if args.step == "status":
         return _status(trial, args)
@@ -122,8 +124,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.step not in STEPS:
-        raise ConfigurationError(f"unknown step {args.step!r}: choose from {', '.join(STEPS)}")
+    if args.step not in TOLD:
+        raise ConfigurationError(f"unknown step {args.step!r}: choose from {', '.join(TOLD)}")
     for name, low, high in (
         ("congress", 1, 200),
         ("lookback_days", 1, 365),
@@ -148,11 +150,16 @@ def _begin(trial: "Trial", args: argparse.Namespace) -> None:
         "latency_ms": args.latency_ms,
         "source": "sandbox" if args.sandbox else None,
     }
+    from updaters.trial_gate.steps import STEPS, not_yet
+
     if trial.begun:
         trial.begin(given, Path())
         return
     if args.step == "report":
         raise UpdaterError(f"no trial in {trial.out}: run hearing-updater trial-gate run first")
+    needed = next((step.needs for step in STEPS if step.name == args.step), ())
+    if needed:
+        raise UpdaterError(not_yet(args.step, needed[0]))
     settings = common.settings_for(args)
     if args.congress is None:
         given["congress"] = settings.target_congress
@@ -187,16 +194,23 @@ def _run_all(trial: "Trial", args: argparse.Namespace) -> int:
     """Every step that was not run yet, then the report."""
     from updaters.trial_gate.steps import OBSERVE, STEPS
 
-    started = time.monotonic()
+    started, failed = time.monotonic(), False
     _needs_in_the_way(trial, args)
     for step in (*STEPS, OBSERVE):
         if trial.result(step.name) is not None and not args.again and step is not OBSERVE:
             common.say(f"{step.name}: measured already (--again measures it anew)")
             continue
-        _perform(trial, step, args, again=args.again)
+        try:
+            _perform(trial, step, args, again=args.again)
+        except UpdaterError as exc:
+            # What others measure does not hang on it; without a baseline there is nothing to say.
+            if step.name == "baseline":
+                raise
+            common.warn(f"{step.name} could not be measured: {exc}")
+            failed = True
     code = _report(trial, args)
     common.say(f"It took {time.monotonic() - started:.0f} s")
-    return code
+    return common.FAILED if failed else code
 
 
 def _needs_in_the_way(trial: "Trial", args: argparse.Namespace) -> None:
@@ -216,9 +230,9 @@ def _report(trial: "Trial", args: argparse.Namespace) -> int:
     from updaters.trial_gate.report import render
 
     if trial.result("baseline") is None:
-        raise UpdaterError(
-            "report needs baseline, which was not run: hearing-updater trial-gate baseline"
-        )
+        from updaters.trial_gate.steps import not_yet
+
+        raise UpdaterError(not_yet("report", "baseline"))
     found = render(trial, args.hours, again=args.again)
     for name in found["written"]:
         common.say(f"Wrote {trial.out / name}")

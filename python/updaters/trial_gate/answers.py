@@ -8,9 +8,7 @@ from typing import Any
 
 from updaters.errors import UpdaterError
 from updaters.sandbox import Sandbox
-from updaters.trial_gate.trial import Trial
-
-ANSWERS = "answers.jsonl.gz"
+from updaters.trial_gate.trial import ANSWERS, Trial
 
 #: Changes that the sandbox holds within the plan's lookback, and within its long one.
 CHANGES, LARGE_CHANGES = 240, 600
@@ -54,6 +52,10 @@ def prepare(trial: Trial, tell: Tell) -> None:
     tell(f"Recording the API's answers of the last {_days(trial)} days")
     found = _record(trial, settings)
     tell(f"Recorded {found['meetings']} meetings in {found['seconds']:.0f} s")
+    if found["failed"]:
+        tell(f"{found['failed']} of them could not be had: in the replay they fail, too")
+    for problem in found["problems"]:
+        tell(f"Not recorded: {problem}")
 
 
 def _days(trial: Trial) -> int:

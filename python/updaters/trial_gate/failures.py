@@ -270,7 +270,8 @@ def rollback(trial: Trial, whole: int) -> dict[str, Any]:
     title = "Rollback of every batch, compared row by row"
     expected = "after each rollback every row of every table is as it was before the batch"
     if whole < faults.FEWEST:
-        return {**faults.too_few(title, expected, whole), "rollbacks": 0}
+        none = {"rollbacks": 0, "exact": 0, "rows_compared": 0}
+        return {**faults.too_few(title, expected, whole), **none}
     exact, rows, differences = 0, 0, []
     with (
         replay(trial, latency_ms=0) as api,

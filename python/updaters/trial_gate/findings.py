@@ -11,7 +11,7 @@ from updaters.trial_gate import criteria
 from updaters.trial_gate.recommendation import recommend
 from updaters.trial_gate.steps import STEPS
 from updaters.trial_gate.tables import counted
-from updaters.trial_gate.trial import HEALTH, NOTES, REPORT, Trial, now
+from updaters.trial_gate.trial import ANSWERS, HEALTH, NOTES, REPORT, Trial, now
 
 HOURS = 48.0
 #: Of each of the plan's two observations.
@@ -72,7 +72,6 @@ def origin(trial: Trial) -> dict[str, Any]:
     """What every measured run started from: `snapshot_at`, and of the answers `recorded_at`,
     `from` (the API's host), `lookback_days`, `meetings`. None for what is not there yet."""
     from updaters.recording import describe
-    from updaters.trial_gate.answers import ANSWERS
 
     snapshot, answers = trial.home / "snapshot.db", trial.home / ANSWERS
     told = describe(answers) if answers.exists() else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from updaters.errors import UpdaterError
 from updaters.trial_gate.answers import Tell, replay
-from updaters.trial_gate.runs import command, environment, run
+from updaters.trial_gate.runs import command, environment, run, tied
 from updaters.trial_gate.trial import Trial
 
 #: P4, in MB above the launcher.
@@ -50,8 +50,9 @@ def _launch(trial: Trial, url: str, flag: bool, lookback_days: int) -> dict[str,
         updater = command(trial, database, lookback_days)
         variables = {"ENABLE_BATCH_PROCESSING": "true" if flag else "false"}
         code, output = run(
-            [sys.executable, str(LAUNCHER), str(REQUIRED_MB), *updater],
+            [sys.executable, str(LAUNCHER), str(REQUIRED_MB), *tied(updater)],
             environment(url, **variables),
+            cwd=trial.work,
         )
     lines = output.decode(errors="replace").splitlines()
     try:

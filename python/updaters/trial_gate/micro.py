@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from updaters.errors import UpdaterError
-from updaters.trial_gate.answers import Tell, replay
+from updaters.sandbox import Sandbox
+from updaters.trial_gate.answers import Tell
 from updaters.trial_gate.runs import spread
 from updaters.trial_gate.trial import Trial
 
@@ -21,38 +22,34 @@ def micro(trial: Trial, rounds: int, tell: Tell) -> dict[str, Any]:
     from updaters.daily_updater import Checkpoint, DailyUpdater
 
     checkpoint_ms, first_ms, again_ms = [], [], []
-    with replay(trial, latency_ms=0) as api, trial.fresh_copy() as path:
+    # Made ones, so that there are enough of them whatever changed upstream.
+    with (
+        Sandbox(SIZE, seed=43, congress=trial.about["congress"], rate_limit=1_000_000) as api,
+        trial.fresh_copy() as path,
+    ):
 
         def make() -> DailyUpdater:
-            updater = DailyUpdater(
-                congress=trial.about["congress"],
-                lookback_days=trial.about["large_lookback_days"],
-            )
+            updater = DailyUpdater(congress=trial.about["congress"])
             updater.settings.database_path = str(path)
             updater.settings.api_base_url = api.url
             updater.settings.api_key = "trial-gate"
-            updater.settings.rate_limit = 1_000_000
-            updater.settings.catch_up = False
             return updater
 
-        reader = make()
-        records = reader._fetch_recent_hearings()
-        changes = reader._identify_changes(records)
-        updates = changes["updates"][:SIZE]
-        reader.db.close()
-        if len(records) < SIZE or len(updates) < SIZE:
-            raise UpdaterError(
-                f"{len(updates)} changed and {len(records)} listed meetings in "
-                f"{trial.about['large_lookback_days']} days: {SIZE} of each are needed; "
-                "look further back with --large-lookback-days"
-            )
+        records = [api.meeting(event) for event in api.event_ids()]
+        writer = make()
+        # Stored, so that there are rows to check-point, and known committees.
+        writer._validate_batch(records)
+        stored = writer._process_batch(records, 1, Checkpoint(1))
+        if not stored.success:
+            raise UpdaterError(f"{SIZE} made records could not be stored: {stored.error}")
+        rows = [writer.db.get_hearing_by_event_id(record["eventId"]) for record in records]
+        writer.db.close()
         for _ in range(rounds):
             # Each time one that has never seen these records.
             updater = make()
-            checkpoint_ms.append(_timed(lambda: _checkpoint(updater, Checkpoint, updates)))  # noqa: B023
-            batch = records[:SIZE]
-            first_ms.append(_timed(lambda: updater._validate_batch(batch)))  # noqa: B023
-            again_ms.append(_timed(lambda: updater._validate_batch(batch)))  # noqa: B023
+            checkpoint_ms.append(_timed(lambda: _checkpoint(updater, Checkpoint, rows)))  # noqa: B023
+            first_ms.append(_timed(lambda: updater._validate_batch(records)))  # noqa: B023
+            again_ms.append(_timed(lambda: updater._validate_batch(records)))  # noqa: B023
             updater.db.close()
     found: dict[str, Any] = {
         "size": SIZE,
@@ -68,10 +65,9 @@ def micro(trial: Trial, rounds: int, tell: Tell) -> dict[str, Any]:
     return found
 
 
-def _checkpoint(updater: Any, kind: Any, updates: list[dict[str, Any]]) -> None:
+def _checkpoint(updater: Any, kind: Any, rows: list[Any]) -> None:
     checkpoint = kind(1)
-    for update in updates:
-        row = update["existing"]
+    for row in rows:
         checkpoint.track_update(row["event_id"], updater._extract_original_data(row))
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from updaters.trial_gate.trial import CHECKLIST, NOTES, REPORT, Trial, write_tex
 MARKDOWN, PAGE = f"{REPORT}.md", f"{REPORT}.html"
 #: In the trial's folder: file -> digests of what we wrote there.
 RENDERED = "rendered.json"
+#: What becomes of a rollout checklist that no longer holds.
+WITHDRAWN = CHECKLIST.replace(".md", "_WITHDRAWN.md")
 #: Outcome -> how the page shows it.
 BADGES: Mapping[str, str] = {
     "PASS": "pass",
@@ -39,17 +42,17 @@ def render(trial: Trial, hours: float = HOURS, *, again: bool = False) -> dict[s
     if not again:
         for name in names:
             _must_be_ours(trial, known, name)
-    if not proceed and known.state(CHECKLIST) == "edited":
+    if not proceed and known.state(CHECKLIST) in ("ours", "edited"):
+        # Somebody may have begun to go by it.
+        os.replace(trial.out / CHECKLIST, trial.out / WITHDRAWN)
         found["issues"].append(
-            f"{CHECKLIST} is of an earlier rendering and was edited by hand: it no longer holds."
+            f"An earlier rollout checklist no longer holds: it is {WITHDRAWN} now."
         )
     texts = _texts(found, proceed)
     known.expect(texts)
     for name, text in texts.items():
-        trial.deliver(name, text)
+        trial.deliver(name, _as_ticked(trial, text) if name == CHECKLIST else text)
     known.settle(texts)
-    if not proceed and known.state(CHECKLIST) == "ours":
-        (trial.out / CHECKLIST).unlink()
     if not (trial.out / NOTES).exists():
         trial.deliver(NOTES, NOTES_TEXT)
     return {
@@ -57,6 +60,22 @@ def render(trial: Trial, hours: float = HOURS, *, again: bool = False) -> dict[s
         "criteria": found["criteria"],
         "recommendation": found["recommendation"],
     }
+
+
+def _as_ticked(trial: Trial, text: str) -> str:
+    """A checklist with the boxes ticked that a person has ticked in the one that lies there."""
+    path = trial.out / CHECKLIST
+    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    ticked = {_unticked(line) for line in old.splitlines() if line != _unticked(line)}
+    lines = (
+        line.replace("[ ]", "[x]", 1) if line in ticked else line
+        for line in text.splitlines(keepends=False)
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _unticked(text: str) -> str:
+    return text.replace("[x]", "[ ]").replace("[X]", "[ ]")
 
 
 def _must_be_ours(trial: Trial, known: "_Known", name: str) -> None:
@@ -96,6 +115,9 @@ class _Known:
             raise UpdaterError(f"{path} cannot be read: {exc.strerror}") from None
         if name not in self._digests:
             return "foreign"
+        if name == CHECKLIST:
+            # To tick it is what it is for.
+            data = _unticked(data.decode(errors="replace")).encode()
         return "ours" if _digest(data) in self._digests[name] else "edited"
 
     def expect(self, texts: Mapping[str, str]) -> None:

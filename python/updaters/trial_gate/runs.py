@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -23,9 +24,15 @@ DISABLED = "Batch processing DISABLED - using Phase 2.2 standard processing"
 
 
 def environment(url: str, **variables: str) -> dict[str, str]:
-    """The person's own, but for what a trial must decide: the server, the key, the window."""
-    return {
-        **os.environ,
+    """The person's own, but for what a trial must decide: the server, the key, the window.
+
+    Runs work in another folder, so that their logs are not among those of real ones; what the
+    current folder means to a run (`.env`, `config/`) goes along.
+    """
+    decided = {
+        "PYTHONPATH": os.pathsep.join(
+            path for path in (os.getcwd(), os.environ.get("PYTHONPATH")) if path
+        ),
         "API_BASE_URL": url,
         # Whatever answers is on this machine: no key of the person's goes there.
         "CONGRESS_API_KEY": "trial-gate",
@@ -39,6 +46,16 @@ def environment(url: str, **variables: str) -> dict[str, str]:
         "LOG_LEVEL": "DEBUG" if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG" else "INFO",
         **variables,
     }
+    theirs = {**_dotenv(), **os.environ}
+    # Settings' names are the same in any case.
+    kept = {name: value for name, value in theirs.items() if name.upper() not in decided}
+    return {**kept, **decided}
+
+
+def _dotenv() -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
 
 
 def command(trial: Trial, database: Path, lookback_days: int) -> list[str]:
@@ -76,7 +93,8 @@ def measure(
             **variables,
         }
         started = time.perf_counter()
-        code, output = run(command(trial, database, days), environment(url, **variables))
+        env = environment(url, **variables)
+        code, output = run(command(trial, database, days), env, cwd=trial.work)
         seconds = time.perf_counter() - started
     found = figures(output, code, seconds)
     found.update(flag=flag, size=size, lookback_days=days, log=log)
@@ -96,7 +114,11 @@ def run(
 ) -> tuple[int, bytes]:
     """Both streams of a process, as one, and its exit code. Ctrl-C ends the process, too."""
     process = subprocess.Popen(
-        argv, env=dict(env), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        tied(argv),
+        env=dict(env),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     try:
         output, _ = process.communicate(timeout=limit)
@@ -114,6 +136,15 @@ def run(
             process.kill()
         raise
     return process.returncode, output
+
+
+def tied(argv: Sequence[str]) -> list[str]:
+    """The command so that it does not outlive a trial that is killed, where the system can do that.
+
+    By a program of its own: what Python runs between fork and exec could wait for a lock for ever.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", *argv] if setpriv else list(argv)
 
 
 def figures(output: bytes, code: int, seconds: float) -> dict[str, Any]:

@@ -73,7 +73,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step("large", "Large dataset", 12, speed.large, rounds=3, files=(speed.LARGE_LOG,)),
     Step("memory", "Memory", 12, memory, rounds=2, files=(MEMORY_LOG,)),
-    Step("micro", "Checkpoints and validation, timed", 12, micro, rounds=20),
+    Step("micro", "Checkpoints and validation, timed", 12, micro, rounds=20, answers=False),
     Step("toggle", "The flag off, on, off", 12, speed.toggle, rounds=10),
     Step("failures", "Failure injection", 12, lambda trial, _, tell: failures(trial, tell)),
     Step(
@@ -96,15 +96,17 @@ OBSERVE = Step(
 )
 
 
+def not_yet(step: str, needed: str) -> str:
+    """What to do first."""
+    return f"{step} needs {needed}, which was not run: hearing-updater trial-gate {needed}"
+
+
 def perform(trial: Trial, step: Step, rounds: int | None, tell: Tell, *, again: bool) -> None:
     """Run one step and keep what it measured. What is there already is not overwritten unless
     `again`; a step that fails or is interrupted leaves the earlier result as it was."""
     for needed in step.needs:
         if trial.result(needed) is None:
-            raise UpdaterError(
-                f"{step.name} needs {needed}, which was not run: "
-                f"hearing-updater trial-gate {needed}"
-            )
+            raise UpdaterError(not_yet(step.name, needed))
     if not again:
         if trial.result(step.name) is not None and step is not OBSERVE:
             raise UpdaterError(f"{step.name} was run already: --again measures it anew")
@@ -125,6 +127,9 @@ def perform(trial: Trial, step: Step, rounds: int | None, tell: Tell, *, again: 
     except KeyboardInterrupt:
         outcome = "interrupted"
         raise
+    except OSError as exc:
+        where = exc.filename or trial.out
+        raise UpdaterError(f"{where}: {exc.strerror or exc}") from None
     finally:
         trial.note(
             step=step.name,

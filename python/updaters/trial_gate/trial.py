@@ -23,6 +23,7 @@ NOTES = "trial_gate_notes.md"
 REPORT = "DAY_10_12_TRIAL_GATE_REPORT"
 CHECKLIST = "PRODUCTION_ROLLOUT_CHECKLIST.md"
 HEALTH = "trial_gate_health.log"
+ANSWERS = "answers.jsonl.gz"
 
 #: What a trial is of; what is given once holds for all of its steps.
 DEFAULTS: Mapping[str, Any] = {
@@ -67,6 +68,11 @@ class Trial:
     # --- what it is of ------------------------------------------------------------------------
 
     @property
+    def bound(self) -> bool:
+        """Whether something was measured or recorded, so that what the trial is of stays."""
+        return any((self.home / "results").glob("*.json")) or (self.home / ANSWERS).exists()
+
+    @property
     def begun(self) -> bool:
         """Whether there is a trial in the folder."""
         return (self.home / "trial.json").exists()
@@ -90,7 +96,11 @@ class Trial:
     def begin(self, given: Mapping[str, Any], database: Path) -> None:
         """Make the trial, or check that what is given fits the one that is there."""
         given = {name: value for name, value in given.items() if value is not None}
-        if self.begun:
+        if self.begun and not self.bound:
+            # Nothing hangs on what was said at first.
+            given = {**self.about, **given}
+            database = Path(given["database"])
+        elif self.begun:
             if "database" in given:
                 given["database"] = str(Path(given["database"]).resolve())
             for name, value in given.items():
@@ -144,7 +154,15 @@ class Trial:
                 raise UpdaterError(
                     f"another trial-gate works in {self.out}: wait until it has ended"
                 ) from None
+            self._clear()
             yield
+
+    def _clear(self) -> None:
+        """Remove what a trial that was killed has left."""
+        for left in self.home.glob("run-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        for left in (*self.home.glob(".*.part"), *self.home.glob(".snapshot.*")):
+            left.unlink(missing_ok=True)
 
     # --- the database -------------------------------------------------------------------------
 
@@ -181,6 +199,13 @@ class Trial:
                 part.unlink(missing_ok=True)
                 copy_database(str(path), str(part))
                 os.replace(part, self.home / keep)
+
+    @property
+    def work(self) -> Path:
+        """The folder that the measured runs work in; their daily logs stay there."""
+        folder = self.home / "work"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -254,7 +279,10 @@ def _read_json(path: Path) -> dict[str, Any]:
         problem = "it is no JSON object"
     except (OSError, ValueError) as exc:
         problem = str(exc)
-    raise UpdaterError(
-        f"{path} cannot be read ({problem}): it is left as it is; "
+    step = path.parent.name == "results"
+    todo = (
         "remove it to measure that step again, or use another --out"
+        if step
+        else "use another --out"
     )
+    raise UpdaterError(f"{path} cannot be read ({problem}): it is left as it is; {todo}")
