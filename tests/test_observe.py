@@ -261,6 +261,23 @@ def test_order_and_duplicates_do_not_matter(tmp_path: Path) -> None:
     assert [check["status"] for check in seen["checks"][:3]] == ["warning", "critical", "ok"]
 
 
+def test_checks_of_two_databases_in_the_same_second_are_no_duplicates(tmp_path: Path) -> None:
+    both = [
+        block(START + timedelta(hours=n), database=name)
+        for n in range(49)
+        for name in ("/data/b.db", "/data/a.db")
+    ]
+    for name in ("/data/a.db", "/data/b.db"):
+        seen = observed(tmp_path, both, database=name)
+        assert (seen["count"], seen["hours_covered"], seen["duplicates"]) == (49, 48.0, 0)
+        assert (seen["database"], seen["other_databases"]) == (name, 49)
+    # Of one moment, the one that stands last was checked last.
+    assert observed(tmp_path, both)["database"] == "/data/a.db"
+    worse = block(START, "warning", database="/data/b.db")
+    seen = observed(tmp_path, [*both, worse], database="/data/b.db")
+    assert (seen["duplicates"], seen["statuses"]["warning"]) == (1, 1)
+
+
 def test_the_end_of_summer_time_is_no_gap_and_no_overlap(tmp_path: Path) -> None:
     def local(at: datetime) -> datetime:
         switched = at >= datetime(2025, 11, 2, 6, tzinfo=timezone.utc)
