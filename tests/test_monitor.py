@@ -210,6 +210,42 @@ def test_a_failed_run_is_a_warning_and_three_in_a_row_are_critical(filled: World
     assert look(filled.path, now=days_later(hours=4)).exit_code == 0
 
 
+def test_a_run_of_a_time_to_come_is_a_warning_and_hides_no_age(filled: World) -> None:
+    for days in (29, 30):
+        filled.do(logged_run(1, -24 * days))
+    health = look(filled.path)
+    assert bad(health) == {"last_run": "warning"}
+    last = found(health, "last_run")
+    assert f"passed over 2 runs of a time to come: {days_later(days=30):%Y-%m-%d}" in last.message
+    assert (last.values["future"], last.values["checked"]) == (2, 3)
+    later = look(filled.path, now=days_later(hours=60))
+    assert bad(later) == {"last_run": "critical"}
+    assert "the last successful run was 60.0 hours ago" in found(later, "last_run").message
+    # Until then.
+    assert look(filled.path, now=days_later(days=30, hours=1)).exit_code == 0
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_trouble(filled: World) -> None:
+    filled.do(logged_run(1, -0.05))
+    health = look(filled.path)
+    assert (health.exit_code, health.get("last_run", "success_age_hours")) == (0, 0)
+
+
+def test_a_run_whose_start_is_no_time_is_passed_over(filled: World) -> None:
+    filled.do(*[logged_run(1, 24 * days) for days in range(1, 31)])
+    # More than are looked at; they sort after every time.
+    filled.do(*["UPDATE update_logs SET start_time = 'not a date' WHERE log_id > 19"])
+    health = look(filled.path)
+    assert bad(health) == {"last_run": "warning"}
+    last = found(health, "last_run")
+    assert last.message == "passed over 12 runs whose start is no time"
+    assert (last.values["success"], last.values["success_age_hours"]) == (True, 0)
+    assert health.get("batches", "runs") == 10
+    filled.do("UPDATE update_logs SET start_time = ''", "DELETE FROM updater_runs")
+    nothing = found(look(filled.path), "last_run")
+    assert nothing.message.startswith("no run is recorded: run an update; passed over 31 runs")
+
+
 def test_a_run_that_was_killed_is_told(filled: World) -> None:
     filled.do("UPDATE updater_runs SET success = NULL, ended_at = NULL")
     health = look(filled.path)

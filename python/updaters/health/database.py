@@ -7,7 +7,7 @@ from typing import Any
 from updaters import _native
 from updaters.errors import DamagedDatabaseError, DatabaseBusyError, UpdaterError
 from updaters.health.model import CRITICAL, MB, OK, WARNING, Finding, counted
-from updaters.health.runs import RUNS, batches, last_run
+from updaters.health.runs import ASKED, batches, last_run, look_at
 from updaters.health.surroundings import Surroundings, size_of
 from updaters.logs import printable
 
@@ -42,10 +42,11 @@ def _findings(
         yield Finding("database", CRITICAL, text, {"problem": "unreadable"})
         return
     yield from _rows(native)
-    told = _native.last_runs(native, RUNS)
+    told = _native.last_runs(native, ASKED)
     yield _hearings(counts["hearings"], told["highest_hearing_id"])
-    yield last_run(told, around, running=running)
-    yield batches(told["runs"])
+    runs = look_at(told, around.now, running=running)
+    yield last_run(runs, around, running=running)
+    yield batches(runs.last)
     yield _deferred(native.deferred(), around.limits.max_deferred)
     yield _file(around.path)
 

@@ -9,13 +9,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO
 
 from updaters.errors import UpdaterError
-from updaters.health.model import STATUSES
+from updaters.health.model import AHEAD, STATUSES
 from updaters.health.render import HEADER, RECORD
 
 #: No check of ours is longer.
 LONGEST_LINE = 1024 * 1024
-#: A clock may be a little ahead.
-AHEAD = timedelta(minutes=5)
 #: Records in hand before those that are too old are let go.
 MANY = 10_000
 

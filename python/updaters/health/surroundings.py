@@ -33,11 +33,18 @@ class Surroundings:
     logged: LogScan
 
 
-def hours_since(text: str | None, now: datetime) -> float | None:
-    """The age of a naive local time, as the database and lock file have it; None for no time."""
+def moment(text: str | None) -> datetime | None:
+    """A naive local time, as the database and lock file have it; None for what is no time."""
     try:
-        then = datetime.fromisoformat(text or "").astimezone()
+        return datetime.fromisoformat(text or "").astimezone()
     except (ValueError, OverflowError):
+        return None
+
+
+def hours_since(text: str | None, now: datetime) -> float | None:
+    """The age of such a time; None for no time."""
+    then = moment(text)
+    if then is None:
         return None
     # A clock that was set back makes nothing younger than now.
     return round(max((now - then).total_seconds(), 0.0) / 3600, 2)
