@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -163,19 +163,50 @@ def test_a_new_database_is_a_warning_and_an_emptied_one_critical(world: World) -
     assert bad(look(world.path)) == {"hearings": "critical"}
 
 
+def defer(world: World, count: int, kind: str = "fetch", tries: int = 1, days: float = 0.1) -> None:
+    since = datetime.now(timezone.utc) - timedelta(days=days)
+    row = "INSERT INTO updater_deferred VALUES ({}, 119, 'house', '{}', 'x', {}, 0, '{}', '')"
+    stamp = f"{since:%Y-%m-%d %H:%M:%S}"
+    world.do("DELETE FROM updater_deferred")
+    world.do(*[row.format(number, kind, tries, stamp) for number in range(count)])
+
+
 def test_a_few_deferred_events_are_no_trouble(filled: World) -> None:
-    row = "INSERT INTO updater_deferred VALUES ({}, 119, 'house', 'fetch', 'x', {}, 0, '{}', '')"
-    filled.do(row.format(1, 2, "2025-07-02 00:00:00"), row.format(2, 9, "2025-07-01 00:00:00"))
+    defer(filled, 4, tries=4, days=2.9)
     health = look(filled.path)
     assert health.exit_code == 0
-    assert found(health, "deferred").values == {
-        "events": 2,
-        "oldest": "2025-07-01 00:00:00",
-        "most_tries": 9,
-    }
-    assert bad(look(filled.path, limits=Limits(min_free_mb=0, max_deferred=1))) == {
-        "deferred": "warning"
-    }
+    values = found(health, "deferred").values
+    assert (values["events"], values["most_tries"]) == (4, 4)
+    limits = Limits(min_free_mb=0, max_deferred=3)
+    assert bad(look(filled.path, limits=limits)) == {"deferred": "warning"}
+
+
+def test_many_that_could_not_be_fetched_beside_what_was_checked_are_a_warning(
+    filled: World,
+) -> None:
+    filled.do("UPDATE update_logs SET hearings_checked = 40")
+    defer(filled, 40)
+    health = look(filled.path)
+    assert bad(health) == {"deferred": "warning"}
+    told = "40 could not be fetched, where the last run checked 40"
+    assert told in found(health, "deferred").message
+    defer(filled, 21)
+    assert bad(look(filled.path)) == {"deferred": "warning"}
+    # Half, and no more; of records that were refused, fetching is not to blame.
+    for count, kind in ((20, "fetch"), (40, "record")):
+        defer(filled, count, kind)
+        assert look(filled.path).exit_code == 0
+
+
+def test_what_waits_for_long_or_was_tried_often_is_a_warning(filled: World) -> None:
+    defer(filled, 1, "record", tries=5)
+    health = look(filled.path)
+    assert bad(health) == {"deferred": "warning"}
+    assert "tried up to 5 times" in found(health, "deferred").message
+    defer(filled, 1, "record", days=3.1)
+    health = look(filled.path)
+    assert bad(health) == {"deferred": "warning"}
+    assert "waiting for 3.1 days" in found(health, "deferred").message
 
 
 # --- the runs -----------------------------------------------------------------------------------

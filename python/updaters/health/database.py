@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from updaters import _native
 from updaters.errors import DamagedDatabaseError, DatabaseBusyError, UpdaterError
+from updaters.health.deferred import deferred
 from updaters.health.model import CRITICAL, MB, OK, WARNING, Finding, counted
 from updaters.health.runs import ASKED, batches, last_run, look_at
 from updaters.health.surroundings import Surroundings, size_of
@@ -47,7 +47,8 @@ def _findings(
     runs = look_at(told, around.now, running=running)
     yield last_run(runs, around, running=running)
     yield batches(runs.last)
-    yield _deferred(native.deferred(), around.limits.max_deferred)
+    checked = runs.last[0]["hearings_checked"] if runs.last else None
+    yield deferred(native.deferred(), around, checked)
     yield _file(around.path)
 
 
@@ -110,14 +111,3 @@ def _hearings(hearings: int, highest_id: int) -> Finding:
         text = "no hearings, though there have been some: put a backup back"
         return Finding("hearings", CRITICAL, text, values)
     return Finding("hearings", WARNING, "no hearings yet: run an update", values)
-
-
-def _deferred(waiting: list[dict[str, Any]], most: int) -> Finding:
-    """Events that wait to be asked for again. A few are no trouble: each run asks for them."""
-    if not waiting:
-        values = {"events": 0, "oldest": None, "most_tries": 0}
-        return Finding("deferred", OK, "no deferred events", values)
-    tries, oldest = max(event["tries"] for event in waiting), waiting[0]["first_seen"]
-    values = {"events": len(waiting), "oldest": oldest, "most_tries": tries}
-    text = f"{counted(len(waiting), 'deferred event')}, the oldest since {oldest} (UTC)"
-    return Finding("deferred", WARNING if len(waiting) > most else OK, text, values)
