@@ -156,6 +156,16 @@ def test_corruption_is_a_damaged_file_or_new_broken_references(tmp_path: Path) -
     assert [one["integrity"] for one in seen["checks"]] == ["ok", "ok", "ok", "damaged", "ok"]
 
 
+def test_a_warning_of_the_integrity_is_no_corruption(tmp_path: Path) -> None:
+    findings = (
+        Finding("integrity", "warning", "not checked", {}),
+        Finding("database", "warning", "locked", {"problem": "locked"}),
+    )
+    seen = observed(tmp_path, [render.text(Health(START, DATABASE, False, findings))])
+    assert seen["corruption"] == []
+    assert [one["name"] for one in seen["worst"]] == ["integrity", "database"]
+
+
 def test_the_phases_follow_the_mode_of_the_last_run(tmp_path: Path) -> None:
     modes = [None, *[False] * 4, None, *[True] * 5]
     blocks = [block(START + timedelta(hours=n), batched=mode) for n, mode in enumerate(modes)]
@@ -347,6 +357,16 @@ def test_the_command_says_what_is_covered_and_exits_by_it(filled: World) -> None
         out.write(block(START + timedelta(hours=32), "critical", damaged=True))
     done = tool(filled, "observe", "--hours", "31", code=1)
     assert "Corruption:" in done.stdout and "row 7 lost" in done.stdout
+
+
+def test_the_command_counts_one_as_one(filled: World) -> None:
+    file = filled.folder / "health.log"
+    blocks = [*hourly(2), "Record: {}\n", block(START), block(START, database="/other.db")]
+    file.write_text("".join(blocks))
+    done = tool(filled, "observe", "--hours", "1", "--log", "health.log", "--db", DATABASE)
+    assert "  1 record torn, or not ours\n" in done.stdout
+    assert "  1 check of a moment that was there already\n" in done.stdout
+    assert "  1 check of other databases\n" in done.stdout
 
 
 def test_the_command_prints_json(filled: World) -> None:
