@@ -367,7 +367,9 @@ def test_bad_lines_of_todays_log_count_by_their_level(filled: World) -> None:
     last = health.get("log", "last")
     assert [text.split("boom ")[1] for text in last] == ["2", "3", "4", "5", "6"]
     log(filled.folder, line("CRITICAL", "could not be undone"))
-    assert bad(look(filled.path)) == {"log": "critical"}
+    health = look(filled.path)
+    assert bad(health) == {"log": "critical"}
+    assert found(health, "log").message == "1 critical error and 7 errors in today's log"
     assert look(filled.path, now=days_later(days=2)).get("log", "errors") == 0
 
 

@@ -74,11 +74,10 @@ def todays_log(around: Surroundings) -> Finding:
         "last": list(logged.last),
         "files": files,
     }
-    if logged.criticals:
-        text = f"{counted(logged.criticals, 'critical error')} in today's log"
-        return Finding("log", CRITICAL, text, values)
-    if logged.errors:
-        return Finding("log", WARNING, f"{counted(logged.errors, 'error')} in today's log", values)
+    kinds = ((logged.criticals, "critical error"), (logged.errors, "error"))
+    if bad := [counted(number, what) for number, what in kinds if number]:
+        status = CRITICAL if logged.criticals else WARNING
+        return Finding("log", status, f"{' and '.join(bad)} in today's log", values)
     text = "no errors in today's log" if files else f"nothing was logged today ({today})"
     return Finding("log", OK, text, values)
 
