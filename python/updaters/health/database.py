@@ -4,7 +4,12 @@ import os
 from collections.abc import Iterator
 
 from updaters import _native
-from updaters.errors import DamagedDatabaseError, DatabaseBusyError, UpdaterError
+from updaters.errors import (
+    DamagedDatabaseError,
+    DatabaseBusyError,
+    DatabaseFileError,
+    UpdaterError,
+)
 from updaters.health.deferred import deferred
 from updaters.health.model import CRITICAL, MB, OK, WARNING, Finding, counted
 from updaters.health.runs import ASKED, batches, last_run, look_at
@@ -54,10 +59,23 @@ def _findings(
 
 def _trouble(path: str, error: Exception) -> Finding:
     """Why the database could not be read, or not to the end."""
+    if _is_not_ours(path, error):
+        text = f"not checked: {printable(str(error))}"
+        return Finding("database", WARNING, text, {"problem": "unreadable"})
     problem = "damaged" if isinstance(error, DamagedDatabaseError) else "unreadable"
     if not os.path.exists(path):
         problem = "missing"
     return Finding("database", CRITICAL, printable(str(error)), {"problem": problem})
+
+
+def _is_not_ours(path: str, error: Exception) -> bool:
+    """Whether all that is wrong is that SQLite would write here to read a WAL, and we may not."""
+    if type(error) is not DatabaseFileError or not os.access(path, os.R_OK):
+        return False
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return False
+    return not (os.access(path, os.W_OK) and os.access(folder, os.W_OK))
 
 
 def _file(path: str) -> Finding:
