@@ -1,5 +1,6 @@
 """`metrics.plot_runs`: what is in the picture, with few runs and with many."""
 
+import math
 import os
 import sqlite3
 import subprocess
@@ -127,6 +128,23 @@ def test_no_runs_are_said_to_be_none(clean_env: Path) -> None:
     ax = metrics.plot_runs(logged(clean_env, 0))
     assert [text.get_text() for text in ax.texts] == ["no runs"]
     ax.figure.canvas.draw()
+
+
+def test_a_duration_without_end_is_left_out(clean_env: Path) -> None:
+    path = logged(clean_env, 4)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE update_logs SET duration_seconds = 9e999 WHERE log_id = 2")
+        db.execute("UPDATE update_logs SET duration_seconds = -9e999 WHERE log_id = 3")
+    frame = metrics.runs(path)
+    assert frame["duration_seconds"].tolist()[1:3] == [float("inf"), float("-inf")]
+    frame.loc[3, "duration_seconds"] = float("nan")
+    ax = metrics.plot_runs(frame)
+    seconds = below(ax)[-1]
+    ax.figure.canvas.draw()
+    assert seconds.get_ylim() == (0, pytest.approx(2 * 1.12))
+    [line] = seconds.get_lines()
+    assert line.get_ydata()[0] == 2
+    assert all(math.isnan(value) for value in line.get_ydata()[1:])
 
 
 def test_it_draws_into_the_axes_that_are_given(clean_env: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -163,19 +163,50 @@ def test_a_new_database_is_a_warning_and_an_emptied_one_critical(world: World) -
     assert bad(look(world.path)) == {"hearings": "critical"}
 
 
+def defer(world: World, count: int, kind: str = "fetch", tries: int = 1, days: float = 0.1) -> None:
+    since = datetime.now(timezone.utc) - timedelta(days=days)
+    row = "INSERT INTO updater_deferred VALUES ({}, 119, 'house', '{}', 'x', {}, 0, '{}', '')"
+    stamp = f"{since:%Y-%m-%d %H:%M:%S}"
+    world.do("DELETE FROM updater_deferred")
+    world.do(*[row.format(number, kind, tries, stamp) for number in range(count)])
+
+
 def test_a_few_deferred_events_are_no_trouble(filled: World) -> None:
-    row = "INSERT INTO updater_deferred VALUES ({}, 119, 'house', 'fetch', 'x', {}, 0, '{}', '')"
-    filled.do(row.format(1, 2, "2025-07-02 00:00:00"), row.format(2, 9, "2025-07-01 00:00:00"))
+    defer(filled, 4, tries=4, days=2.9)
     health = look(filled.path)
     assert health.exit_code == 0
-    assert found(health, "deferred").values == {
-        "events": 2,
-        "oldest": "2025-07-01 00:00:00",
-        "most_tries": 9,
-    }
-    assert bad(look(filled.path, limits=Limits(min_free_mb=0, max_deferred=1))) == {
-        "deferred": "warning"
-    }
+    values = found(health, "deferred").values
+    assert (values["events"], values["most_tries"]) == (4, 4)
+    limits = Limits(min_free_mb=0, max_deferred=3)
+    assert bad(look(filled.path, limits=limits)) == {"deferred": "warning"}
+
+
+def test_many_that_could_not_be_fetched_beside_what_was_checked_are_a_warning(
+    filled: World,
+) -> None:
+    filled.do("UPDATE update_logs SET hearings_checked = 40")
+    defer(filled, 40)
+    health = look(filled.path)
+    assert bad(health) == {"deferred": "warning"}
+    told = "40 could not be fetched, where the last run checked 40"
+    assert told in found(health, "deferred").message
+    defer(filled, 21)
+    assert bad(look(filled.path)) == {"deferred": "warning"}
+    # Half, and no more; of records that were refused, fetching is not to blame.
+    for count, kind in ((20, "fetch"), (40, "record")):
+        defer(filled, count, kind)
+        assert look(filled.path).exit_code == 0
+
+
+def test_what_waits_for_long_or_was_tried_often_is_a_warning(filled: World) -> None:
+    defer(filled, 1, "record", tries=5)
+    health = look(filled.path)
+    assert bad(health) == {"deferred": "warning"}
+    assert "tried up to 5 times" in found(health, "deferred").message
+    defer(filled, 1, "record", days=3.1)
+    health = look(filled.path)
+    assert bad(health) == {"deferred": "warning"}
+    assert "waiting for 3.1 days" in found(health, "deferred").message
 
 
 # --- the runs -----------------------------------------------------------------------------------
@@ -208,6 +239,42 @@ def test_a_failed_run_is_a_warning_and_three_in_a_row_are_critical(filled: World
     assert health.get("last_run", "run") is None
     filled.do(logged_run(1, -3.5))
     assert look(filled.path, now=days_later(hours=4)).exit_code == 0
+
+
+def test_a_run_of_a_time_to_come_is_a_warning_and_hides_no_age(filled: World) -> None:
+    for days in (29, 30):
+        filled.do(logged_run(1, -24 * days))
+    health = look(filled.path)
+    assert bad(health) == {"last_run": "warning"}
+    last = found(health, "last_run")
+    assert f"passed over 2 runs of a time to come: {days_later(days=30):%Y-%m-%d}" in last.message
+    assert (last.values["future"], last.values["checked"]) == (2, 3)
+    later = look(filled.path, now=days_later(hours=60))
+    assert bad(later) == {"last_run": "critical"}
+    assert "the last successful run was 60.0 hours ago" in found(later, "last_run").message
+    # Until then.
+    assert look(filled.path, now=days_later(days=30, hours=1)).exit_code == 0
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_trouble(filled: World) -> None:
+    filled.do(logged_run(1, -0.05))
+    health = look(filled.path)
+    assert (health.exit_code, health.get("last_run", "success_age_hours")) == (0, 0)
+
+
+def test_a_run_whose_start_is_no_time_is_passed_over(filled: World) -> None:
+    filled.do(*[logged_run(1, 24 * days) for days in range(1, 31)])
+    # More than are looked at; they sort after every time.
+    filled.do(*["UPDATE update_logs SET start_time = 'not a date' WHERE log_id > 19"])
+    health = look(filled.path)
+    assert bad(health) == {"last_run": "warning"}
+    last = found(health, "last_run")
+    assert last.message == "passed over 12 runs whose start is no time"
+    assert (last.values["success"], last.values["success_age_hours"]) == (True, 0)
+    assert health.get("batches", "runs") == 10
+    filled.do("UPDATE update_logs SET start_time = ''", "DELETE FROM updater_runs")
+    nothing = found(look(filled.path), "last_run")
+    assert nothing.message.startswith("no run is recorded: run an update; passed over 31 runs")
 
 
 def test_a_run_that_was_killed_is_told(filled: World) -> None:
@@ -300,7 +367,9 @@ def test_bad_lines_of_todays_log_count_by_their_level(filled: World) -> None:
     last = health.get("log", "last")
     assert [text.split("boom ")[1] for text in last] == ["2", "3", "4", "5", "6"]
     log(filled.folder, line("CRITICAL", "could not be undone"))
-    assert bad(look(filled.path)) == {"log": "critical"}
+    health = look(filled.path)
+    assert bad(health) == {"log": "critical"}
+    assert found(health, "log").message == "1 critical error and 7 errors in today's log"
     assert look(filled.path, now=days_later(days=2)).get("log", "errors") == 0
 
 

@@ -157,6 +157,15 @@ def test_what_cannot_be_kept_does_not_hide_what_was_found(world: World) -> None:
     assert "a-file/x.log: cannot be written" in told[0]
 
 
+def test_only_the_logs_own_folder_is_made(world: World) -> None:
+    done = tool(world, "monitor", "--log", "nonexist/a/b.log", *ROOM, code=1)
+    assert "Overall: ok" in done.stdout
+    assert "nonexist/a/b.log: cannot be written: No such file or directory" in done.stderr
+    assert not (world.folder / "nonexist").exists()
+    tool(world, "monitor", "--log", "collected/b.log", *ROOM)
+    assert (world.folder / "collected" / "b.log").exists()
+
+
 # --- Prometheus -------------------------------------------------------------------------------
 
 _SAMPLE = re.compile(r'([a-z_:][a-z0-9_:]*)\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+)\} (\S+)')

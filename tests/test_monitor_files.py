@@ -117,6 +117,15 @@ def test_a_damaged_page_is_critical(world: World) -> None:
     assert world.path.read_bytes() == before
 
 
+def test_what_sqlite_says_in_several_lines_is_told_on_one(world: World) -> None:
+    world.do("CREATE INDEX ours ON hearings (title)")
+    damage(world.path, "ours")
+    integrity = found(look(world.path), "integrity")
+    assert integrity.status == "critical"
+    assert integrity.message.startswith("quick_check: Tree ")
+    assert "\\n" not in integrity.message
+
+
 def test_a_damaged_first_page_is_critical(world: World) -> None:
     content = bytearray(world.path.read_bytes())
     content[100:4096] = b"\xa5" * 3996
@@ -171,18 +180,31 @@ def test_what_cannot_be_read_or_written_by_this_user(world: World) -> None:
 
 
 @needs_setpriv
-@pytest.mark.parametrize(("mode", "code"), [("delete", 1), ("wal", 2)])
-def test_a_folder_that_cannot_be_written(world: World, mode: str, code: int) -> None:
-    """With a WAL, SQLite needs to write beside the file even to read it."""
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_folder_that_cannot_be_written_is_a_warning(world: World, mode: str) -> None:
+    """With a WAL, SQLite needs to write beside the file even to read it: so it is not checked."""
     world.do(f"PRAGMA journal_mode = {mode}")
     world.folder.chmod(0o555)
     try:
         before = world.files()
-        done = tool(world, "monitor", "--min-free", "0", before=AS_ANYBODY, code=code)
+        done = tool(world, "monitor", "--min-free", "0", before=AS_ANYBODY, code=1)
         assert world.files() == before
     finally:
         world.folder.chmod(0o755)
     assert "cannot be written" in done.stdout
+    assert ("[warning] database: not checked: " in done.stdout) is (mode == "wal")
+    assert ("[ok] integrity: " in done.stdout) is (mode == "delete")
+
+
+@needs_setpriv
+def test_a_file_that_may_not_even_be_read_is_critical(world: World) -> None:
+    world.path.chmod(0o000)
+    world.folder.chmod(0o555)
+    try:
+        done = tool(world, "monitor", "--min-free", "0", before=AS_ANYBODY, code=2)
+    finally:
+        world.folder.chmod(0o755)
+    assert "[critical] database: " in done.stdout
 
 
 def test_a_link_to_a_database_is_the_database(world: World) -> None:

@@ -156,6 +156,16 @@ def test_corruption_is_a_damaged_file_or_new_broken_references(tmp_path: Path) -
     assert [one["integrity"] for one in seen["checks"]] == ["ok", "ok", "ok", "damaged", "ok"]
 
 
+def test_a_warning_of_the_integrity_is_no_corruption(tmp_path: Path) -> None:
+    findings = (
+        Finding("integrity", "warning", "not checked", {}),
+        Finding("database", "warning", "locked", {"problem": "locked"}),
+    )
+    seen = observed(tmp_path, [render.text(Health(START, DATABASE, False, findings))])
+    assert seen["corruption"] == []
+    assert [one["name"] for one in seen["worst"]] == ["integrity", "database"]
+
+
 def test_the_phases_follow_the_mode_of_the_last_run(tmp_path: Path) -> None:
     modes = [None, *[False] * 4, None, *[True] * 5]
     blocks = [block(START + timedelta(hours=n), batched=mode) for n, mode in enumerate(modes)]
@@ -261,6 +271,23 @@ def test_order_and_duplicates_do_not_matter(tmp_path: Path) -> None:
     assert [check["status"] for check in seen["checks"][:3]] == ["warning", "critical", "ok"]
 
 
+def test_checks_of_two_databases_in_the_same_second_are_no_duplicates(tmp_path: Path) -> None:
+    both = [
+        block(START + timedelta(hours=n), database=name)
+        for n in range(49)
+        for name in ("/data/b.db", "/data/a.db")
+    ]
+    for name in ("/data/a.db", "/data/b.db"):
+        seen = observed(tmp_path, both, database=name)
+        assert (seen["count"], seen["hours_covered"], seen["duplicates"]) == (49, 48.0, 0)
+        assert (seen["database"], seen["other_databases"]) == (name, 49)
+    # Of one moment, the one that stands last was checked last.
+    assert observed(tmp_path, both)["database"] == "/data/a.db"
+    worse = block(START, "warning", database="/data/b.db")
+    seen = observed(tmp_path, [*both, worse], database="/data/b.db")
+    assert (seen["duplicates"], seen["statuses"]["warning"]) == (1, 1)
+
+
 def test_the_end_of_summer_time_is_no_gap_and_no_overlap(tmp_path: Path) -> None:
     def local(at: datetime) -> datetime:
         switched = at >= datetime(2025, 11, 2, 6, tzinfo=timezone.utc)
@@ -330,6 +357,16 @@ def test_the_command_says_what_is_covered_and_exits_by_it(filled: World) -> None
         out.write(block(START + timedelta(hours=32), "critical", damaged=True))
     done = tool(filled, "observe", "--hours", "31", code=1)
     assert "Corruption:" in done.stdout and "row 7 lost" in done.stdout
+
+
+def test_the_command_counts_one_as_one(filled: World) -> None:
+    file = filled.folder / "health.log"
+    blocks = [*hourly(2), "Record: {}\n", block(START), block(START, database="/other.db")]
+    file.write_text("".join(blocks))
+    done = tool(filled, "observe", "--hours", "1", "--log", "health.log", "--db", DATABASE)
+    assert "  1 record torn, or not ours\n" in done.stdout
+    assert "  1 check of a moment that was there already\n" in done.stdout
+    assert "  1 check of other databases\n" in done.stdout
 
 
 def test_the_command_prints_json(filled: World) -> None:

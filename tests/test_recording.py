@@ -335,8 +335,11 @@ def test_the_commands_record_and_replay(api: Sandbox, clean_env: Path) -> None:
     assert "answers.rec: this is no recording" in done.stderr
 
 
-def test_a_command_that_is_interrupted_goes_on_later(api: Sandbox, clean_env: Path) -> None:
-    api.latency_ms = 100
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_interrupted_keeps_what_came_and_goes_on_later(
+    api: Sandbox, clean_env: Path, number: int, code: int
+) -> None:
+    api.latency_ms = 200
     words = ("record", "--lookback-days", "60", "--to", "answers.rec")
     with subprocess.Popen(
         [sys.executable, *COMMAND, *words],
@@ -345,17 +348,23 @@ def test_a_command_that_is_interrupted_goes_on_later(api: Sandbox, clean_env: Pa
         stderr=subprocess.PIPE,
         text=True,
     ) as child:
-        partial = clean_env / "answers.rec.partial"
-        until(lambda: partial.exists() and b'"answer"' in partial.read_bytes(), "an answer is kept")
-        child.send_signal(signal.SIGINT)
+        until(lambda: sum(details_asked(api).values()) >= 20, "twenty details are asked for")
+        child.send_signal(number)
         _out, err = child.communicate(timeout=20)
-    assert child.returncode == 130
-    assert err.splitlines()[-1] == "hearing-updater record: interrupted"
+    assert child.returncode == code
+    *_, told, last = err.splitlines()
+    assert last.startswith("hearing-updater record: ")
     assert not (clean_env / "answers.rec").exists()
+    # All but those that were under way.
+    kept = (clean_env / "answers.rec.partial").read_bytes().count(b'"answer"')
+    assert 16 <= kept < 40
+    assert f"Interrupted ({kept} answers are kept in answers.rec.partial: record again" in told
     api.latency_ms = 0
+    api.clear_requests()
     done = command(clean_env, api.url, *COMMAND, *words, "--json")
     report = json.loads(done.stdout)
-    assert report["resumed"] > 0
+    assert report["resumed"] == kept
+    assert sum("committee-meeting/119/" in request.path for request in api.requests) == 40 - kept
     assert report["meetings"] == 40
 
 

@@ -124,7 +124,9 @@ def _dates(ax: "Axes", when: Any) -> None:
 
 
 def _numbers(frame: "DataFrame", column: str, missing: float) -> Any:
-    return frame[column].to_numpy(dtype=float, na_value=missing)
+    values = frame[column].to_numpy(dtype=float, na_value=missing)
+    # What another program noted as infinite, no axis can show.
+    return numpy.where(numpy.isfinite(values), values, missing)
 
 
 def _failed(frame: "DataFrame") -> Any:

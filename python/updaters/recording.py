@@ -43,8 +43,9 @@ logger = logging.getLogger("updaters.recording")
 
 FORMAT, VERSION = "hearing-updater recording", 1
 LONGEST_LOOKBACK = 3650
-#: Answers asked for before they are written down.
-CHUNK = 64
+#: Answers asked for before they are written down, if not fewer are asked for at a time: an
+#: interrupt loses those.
+CHUNK = 16
 #: Failures that may be over a moment later: they are asked for once more.
 PASSING = frozenset({None, 408, 429, 502, 503, 504})
 #: Committees above committees: no more than the updater follows.
@@ -148,6 +149,7 @@ class _Recorder:
         self._partial = partial
         self._progress = progress
         self._client = ApiClient(settings).native
+        self._at_once = min(CHUNK, settings.max_concurrency)
         self._secrets = secrets_of(settings)
         self._total = 0
         #: Answers that an earlier call had.
@@ -169,6 +171,9 @@ class _Recorder:
                 self._answers([self._client.committee_endpoints(code) for code in codes])
         except ApiError as error:
             raise type(error)(f"{error}{self._kept()}", error.status) from None
+        except KeyboardInterrupt:
+            logger.warning("Interrupted%s", self._kept())
+            raise
 
     def _kept(self) -> str:
         """What to do, where there is something to go on from."""
@@ -261,8 +266,8 @@ class _Recorder:
     def _pass(self, wanted: list[list[str]], not_yet: frozenset[int | None]) -> list[list[str]]:
         """-> those that failed in one of these ways."""
         failed = []
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
+        for start in range(0, len(wanted), self._at_once):
+            chunk = wanted[start : start + self._at_once]
             answers, ended = self._client.get_many(chunk)
             for at, endpoint, answer, status, problem in answers:
                 if answer is None and status in not_yet:

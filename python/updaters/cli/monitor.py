@@ -226,11 +226,17 @@ def _print_observation(result: dict[str, Any]) -> None:
 
 
 def _passed_over(result: dict[str, Any]) -> list[str]:
+    from updaters.health.model import counted
+
     reasons = {
-        "unreadable": "records that are torn or not ours",
-        "without_record": "blocks without a record (of a shell script, or cut short)",
-        "duplicates": "checks of a moment that was there already",
-        "future": "checks of a time to come",
-        "other_databases": "checks of other databases",
+        "unreadable": ("record", "torn, or not ours"),
+        "without_record": ("block", "without a record (of a shell script, or cut short)"),
+        "duplicates": ("check", "of a moment that was there already"),
+        "future": ("check", "of a time to come"),
+        "other_databases": ("check", "of other databases"),
     }
-    return [f"{result[key]} {reason}" for key, reason in reasons.items() if result[key]]
+    return [
+        f"{counted(result[key], what)} {reason}"
+        for key, (what, reason) in reasons.items()
+        if result[key]
+    ]

@@ -40,7 +40,8 @@ def check(
     - `hearings`: `hearings`
     - `last_run`, of the last run that ended: `run`, `started_at`, `ended_at`, `success`, `errors`,
       `checked`, `updated`, `added`, `seconds`, `age_hours`, `batched` (None: nothing tells); then
-      `last_success`, `success_age_hours`, and `flag` (whether batches are on now)
+      `last_success`, `success_age_hours`, `flag` (whether batches are on now), and of how many runs
+      the start is in the `future` or `unreadable`: those are passed over
     - `batches`, of the last ten runs: `runs`, `batches`, `failed`, `failure_rate`
     - `deferred`: `events`, `oldest` (UTC), `most_tries`
     - `database`: `problem` (None, missing, damaged, unreadable, locked), `bytes`

@@ -15,13 +15,17 @@ MODE = 0o644
 
 
 def append(path: str | os.PathLike[str], block: str) -> None:
-    """Add a block to a log, whole or not at all; the folder is made when missing.
+    """Add a block to a log, whole or not at all; its folder is made when missing, but no other.
 
     Checks that write at the same time do so one after the other. Raises `UpdaterError`.
     """
     name = os.fspath(path)
     with _told(name, "the check was not added"):
-        os.makedirs(os.path.dirname(os.path.abspath(name)), exist_ok=True)
+        folder = os.path.dirname(os.path.abspath(name))
+        # A mistyped path makes no tree of folders.
+        if not os.path.isdir(folder):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, 0o755)
         log = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
         try:
             _lock(log)

@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from updaters import _native
-from updaters.errors import DamagedDatabaseError, DatabaseBusyError, UpdaterError
+from updaters.errors import (
+    DamagedDatabaseError,
+    DatabaseBusyError,
+    DatabaseFileError,
+    UpdaterError,
+)
+from updaters.health.deferred import deferred
 from updaters.health.model import CRITICAL, MB, OK, WARNING, Finding, counted
-from updaters.health.runs import RUNS, batches, last_run
+from updaters.health.runs import ASKED, batches, last_run, look_at
 from updaters.health.surroundings import Surroundings, size_of
 from updaters.logs import printable
 
@@ -42,20 +47,35 @@ def _findings(
         yield Finding("database", CRITICAL, text, {"problem": "unreadable"})
         return
     yield from _rows(native)
-    told = _native.last_runs(native, RUNS)
+    told = _native.last_runs(native, ASKED)
     yield _hearings(counts["hearings"], told["highest_hearing_id"])
-    yield last_run(told, around, running=running)
-    yield batches(told["runs"])
-    yield _deferred(native.deferred(), around.limits.max_deferred)
+    runs = look_at(told, around.now, running=running)
+    yield last_run(runs, around, running=running)
+    yield batches(runs.last)
+    checked = runs.last[0]["hearings_checked"] if runs.last else None
+    yield deferred(native.deferred(), around, checked)
     yield _file(around.path)
 
 
 def _trouble(path: str, error: Exception) -> Finding:
     """Why the database could not be read, or not to the end."""
+    if _is_not_ours(path, error):
+        text = f"not checked: {printable(str(error))}"
+        return Finding("database", WARNING, text, {"problem": "unreadable"})
     problem = "damaged" if isinstance(error, DamagedDatabaseError) else "unreadable"
     if not os.path.exists(path):
         problem = "missing"
     return Finding("database", CRITICAL, printable(str(error)), {"problem": problem})
+
+
+def _is_not_ours(path: str, error: Exception) -> bool:
+    """Whether all that is wrong is that SQLite would write here to read a WAL, and we may not."""
+    if type(error) is not DatabaseFileError or not os.access(path, os.R_OK):
+        return False
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return False
+    return not (os.access(path, os.W_OK) and os.access(folder, os.W_OK))
 
 
 def _file(path: str) -> Finding:
@@ -109,14 +129,3 @@ def _hearings(hearings: int, highest_id: int) -> Finding:
         text = "no hearings, though there have been some: put a backup back"
         return Finding("hearings", CRITICAL, text, values)
     return Finding("hearings", WARNING, "no hearings yet: run an update", values)
-
-
-def _deferred(waiting: list[dict[str, Any]], most: int) -> Finding:
-    """Events that wait to be asked for again. A few are no trouble: each run asks for them."""
-    if not waiting:
-        values = {"events": 0, "oldest": None, "most_tries": 0}
-        return Finding("deferred", OK, "no deferred events", values)
-    tries, oldest = max(event["tries"] for event in waiting), waiting[0]["first_seen"]
-    values = {"events": len(waiting), "oldest": oldest, "most_tries": tries}
-    text = f"{counted(len(waiting), 'deferred event')}, the oldest since {oldest} (UTC)"
-    return Finding("deferred", WARNING if len(waiting) > most else OK, text, values)

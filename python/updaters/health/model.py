@@ -1,13 +1,15 @@
 """What a health check finds, and from when on it is too much."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 #: From good to bad; the index is the exit code.
 STATUSES = ("ok", "warning", "critical")
 OK, WARNING, CRITICAL = STATUSES
 MB = 1024 * 1024
+#: A clock may be a little ahead.
+AHEAD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)

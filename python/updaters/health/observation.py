@@ -171,7 +171,7 @@ def _corruption(checks: Checks) -> list[dict[str, Any]]:
             messages = (
                 finding["message"]
                 for finding in check["findings"]
-                if finding["name"] in ("integrity", "database") and finding["status"] != OK
+                if finding["name"] in ("integrity", "database") and finding["status"] == CRITICAL
             )
             incidents.append({"time": check["time"], "message": next(messages, "damaged")})
         now = flat["foreign_keys"]
@@ -235,7 +235,7 @@ def _flat(check: dict[str, Any]) -> dict[str, Any]:
     if values.get("database", {}).get("problem") == "damaged":
         integrity = "damaged"
     elif "integrity" in statuses:
-        integrity = "ok" if statuses["integrity"] == OK else "damaged"
+        integrity = "damaged" if statuses["integrity"] == CRITICAL else "ok"
     log = values.get("log", {})
     logged = [log.get(key) for key in ("errors", "criticals")]
     numbers = [number for number in logged if isinstance(number, int)]

@@ -9,13 +9,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO
 
 from updaters.errors import UpdaterError
-from updaters.health.model import STATUSES
+from updaters.health.model import AHEAD, STATUSES
 from updaters.health.render import HEADER, RECORD
 
 #: No check of ours is longer.
 LONGEST_LINE = 1024 * 1024
-#: A clock may be a little ahead.
-AHEAD = timedelta(minutes=5)
 #: Records in hand before those that are too old are let go.
 MANY = 10_000
 
@@ -27,13 +25,13 @@ _TIME = re.compile(rb'\{"time": ?"([^"]{10,40})"')
 class Found:
     """The checks of a log that are new enough, and what was passed over."""
 
-    #: (when, the check as `Health.to_dict` gives it), oldest first, one for each moment.
+    #: (when, the check as `Health.to_dict` gives it), oldest first, one a moment and database.
     checks: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
     #: Records that are torn or not ours.
     unreadable: int = 0
     #: Blocks without a record, such as those of a shell script.
     without_record: int = 0
-    #: Checks of a moment that was there before; the worse one counts.
+    #: Checks of a moment and database that were there before; the worse one counts.
     duplicates: int = 0
     #: Checks that stand before older ones: the clock was set back.
     unsorted: int = 0
@@ -86,7 +84,9 @@ def _read(file: BinaryIO, span: timedelta, now: datetime) -> Found:
             raw = [item for item in raw if item[0] >= newest - span]
             bound = max(MANY, 2 * len(raw))
     found.without_record = max(headers - records, 0)
-    _parse(found, sorted(item for item in raw if item[0] >= newest - span))
+    recent = [item for item in raw if item[0] >= newest - span]
+    # Those of one moment stay in the order of the log.
+    _parse(found, sorted(recent, key=lambda item: item[0]))
     return found
 
 
@@ -111,19 +111,21 @@ def _when(line: bytes) -> datetime | None:
 
 
 def _parse(found: Found, raw: list[tuple[datetime, bytes]]) -> None:
-    checks: dict[datetime, dict[str, Any]] = {}
+    # By database, too: cron begins all checks of an hour in the same second.
+    checks: dict[tuple[datetime, str], dict[str, Any]] = {}
     for at, line in raw:
         check = _check(line)
         if check is None:
             found.unreadable += 1
             continue
-        before = checks.get(at)
+        key = (at, check["database"])
+        before = checks.get(key)
         if before is not None:
             found.duplicates += 1
             if STATUSES.index(before["status"]) >= STATUSES.index(check["status"]):
                 continue
-        checks[at] = check
-    found.checks = list(checks.items())
+        checks[key] = check
+    found.checks = [(at, check) for (at, _), check in checks.items()]
 
 
 def _check(line: bytes) -> dict[str, Any] | None:

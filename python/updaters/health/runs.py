@@ -1,14 +1,18 @@
 """How the last runs went."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from updaters.health.log_scan import LogScan, daily_log, scan
-from updaters.health.model import CRITICAL, OK, STATUSES, WARNING, Finding, counted
-from updaters.health.surroundings import Surroundings, hours_since
+from updaters.health.model import AHEAD, CRITICAL, OK, STATUSES, WARNING, Finding, counted
+from updaters.health.surroundings import Surroundings, hours_since, moment
+from updaters.logs import printable
 
 #: So many of the last runs are looked at.
 RUNS = 10
+#: So many are asked for: those whose times are wrong may hide the last ones.
+ASKED = 500
 #: So many failed ones in a row are critical.
 FAILED_IN_A_ROW = 3
 #: So many hours after the warning the age of the last success is critical: another day was missed.
@@ -18,21 +22,57 @@ ANOTHER_DAY = 24.0
 WARN_FAILED, CRITICAL_FAILED, FEW_BATCHES = 0.05, 0.5, 4
 
 
-def last_run(told: dict[str, Any], around: Surroundings, *, running: bool) -> Finding:
-    """Age and result of the last run that ended. `told` is what `_native.last_runs` gives."""
+@dataclass(frozen=True)
+class Runs:
+    """The last runs, without those that nobody can tell the age of."""
+
+    #: At most `RUNS`, newest first, without one that is going on.
+    last: list[dict[str, Any]]
+    #: When the last successful one started.
+    last_success: str | None
+    #: When those started that were made in a time to come.
+    future: list[str]
+    #: Of how many the start is no time.
+    unreadable: int
+
+
+def look_at(told: dict[str, Any], now: datetime, *, running: bool) -> Runs:
+    """`told` is what `_native.last_runs` gives."""
+    dated, future, unreadable = [], [], 0
+    for run in told["runs"]:
+        at = moment(run["started_at"])
+        if at is None:
+            unreadable += 1
+        elif at > now + AHEAD:
+            future.append(run["started_at"])
+        else:
+            dated.append(run)
+    if running and dated and dated[0]["success"] is None:
+        del dated[0]
+    success = told["last_success"]
+    at = moment(success)
+    if at is None or at > now + AHEAD:
+        success = next((run["started_at"] for run in dated if run["success"]), None)
+    return Runs(dated[:RUNS], success, future, unreadable)
+
+
+def last_run(looked: Runs, around: Surroundings, *, running: bool) -> Finding:
+    """Age and result of the last run that ended."""
     flag = getattr(around.settings, "enable_batch_processing", None)
-    runs = told["runs"]
-    if running and runs and runs[0]["success"] is None:
-        runs = runs[1:]
-    success_age = hours_since(told["last_success"], around.now)
+    runs = looked.last
+    success_age = hours_since(looked.last_success, around.now)
     values: dict[str, Any] = {
         "flag": flag,
-        "last_success": told["last_success"],
+        "last_success": looked.last_success,
         "success_age_hours": success_age,
+        "future": len(looked.future),
+        "unreadable": looked.unreadable,
     }
+    odd = _odd(looked)
     if not runs:
         text = "the first run is going on" if running else "no run is recorded: run an update"
-        return Finding("last_run", OK if running else WARNING, text, values)
+        status = OK if running and not odd else WARNING
+        return Finding("last_run", status, "; ".join([text, *(why for _, why in odd)]), values)
     last = runs[0]
     batched = last["batched"]
     values.update(
@@ -44,11 +84,23 @@ def last_run(told: dict[str, Any], around: Surroundings, *, running: bool) -> Fi
             "batched": _said(last, around) if batched is None else batched,
         }
     )
-    problems = [*_outcome(runs), *_age(success_age, around.limits.max_age_hours)]
+    problems = [*_outcome(runs), *_age(success_age, around.limits.max_age_hours), *odd]
     if problems:
         status = max((status for status, _ in problems), key=STATUSES.index)
         return Finding("last_run", status, "; ".join(text for _, text in problems), values)
     return Finding("last_run", OK, _summary(values), values)
+
+
+def _odd(looked: Runs) -> list[tuple[str, str]]:
+    problems = []
+    if looked.future:
+        runs = counted(len(looked.future), "run")
+        text = f"passed over {runs} of a time to come: {printable(looked.future[0])}"
+        problems.append((WARNING, text))
+    if looked.unreadable:
+        runs = counted(looked.unreadable, "run")
+        problems.append((WARNING, f"passed over {runs} whose start is no time"))
+    return problems
 
 
 def _outcome(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:

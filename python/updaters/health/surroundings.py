@@ -33,11 +33,18 @@ class Surroundings:
     logged: LogScan
 
 
-def hours_since(text: str | None, now: datetime) -> float | None:
-    """The age of a naive local time, as the database and lock file have it; None for no time."""
+def moment(text: str | None) -> datetime | None:
+    """A naive local time, as the database and lock file have it; None for what is no time."""
     try:
-        then = datetime.fromisoformat(text or "").astimezone()
+        return datetime.fromisoformat(text or "").astimezone()
     except (ValueError, OverflowError):
+        return None
+
+
+def hours_since(text: str | None, now: datetime) -> float | None:
+    """The age of such a time; None for no time."""
+    then = moment(text)
+    if then is None:
         return None
     # A clock that was set back makes nothing younger than now.
     return round(max((now - then).total_seconds(), 0.0) / 3600, 2)
@@ -67,11 +74,10 @@ def todays_log(around: Surroundings) -> Finding:
         "last": list(logged.last),
         "files": files,
     }
-    if logged.criticals:
-        text = f"{counted(logged.criticals, 'critical error')} in today's log"
-        return Finding("log", CRITICAL, text, values)
-    if logged.errors:
-        return Finding("log", WARNING, f"{counted(logged.errors, 'error')} in today's log", values)
+    kinds = ((logged.criticals, "critical error"), (logged.errors, "error"))
+    if bad := [counted(number, what) for number, what in kinds if number]:
+        status = CRITICAL if logged.criticals else WARNING
+        return Finding("log", status, f"{' and '.join(bad)} in today's log", values)
     text = "no errors in today's log" if files else f"nothing was logged today ({today})"
     return Finding("log", OK, text, values)
 
