@@ -94,7 +94,7 @@ class Dribbler:
 
 
 class Endless:
-    """Answers each request by `head` and then `part` for ever, and counts the bytes it got rid of."""
+    """Answers each request by `head` and then `part` for ever, and counts the bytes."""
 
     def __init__(self, part: bytes = b"x" * 65536, head: bytes = b"") -> None:
         self.server = socket.create_server(("127.0.0.1", 0))

@@ -245,6 +245,12 @@ impl Engine {
         self.state().windows.len()
     }
 
+    /// Meetings that this run could not ask for, as the hourly limit is used up.
+    #[getter]
+    fn over_limit(&self) -> usize {
+        self.state().over_limit
+    }
+
     #[getter]
     fn run(&self) -> Option<i64> {
         self.state().run
