@@ -263,8 +263,10 @@ def test_a_limited_call_hands_on_what_it_came_to() -> None:
     assert limited.call_within(5, lambda: 3, "test") == 3
     with pytest.raises(ZeroDivisionError):
         limited.call_within(5, lambda: 1 // 0, "test")
-    with pytest.raises(TimeoutError):
+    with pytest.raises(RuntimeError, match=r"it ended by SystemExit\(1\)"):
         limited.call_within(5, lambda: sys.exit(1), "test")
+    with pytest.raises(TimeoutError, match=r"within 0\.1 seconds"):
+        limited.call_within(0.1, lambda: time.sleep(0.5), "test", stop=True)
 
 
 SENDS = """

@@ -66,7 +66,7 @@ def _call(method: Any, *given: Any) -> None:
     """One that raises does not keep the next from being called."""
     try:
         method(*given)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         from updaters.sending import words_of
 
         # Not its text: that may hold the address it was sent to.

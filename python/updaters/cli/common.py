@@ -283,12 +283,13 @@ def _each_warning_once() -> Iterator[None]:
         reader.removeFilter(once)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, file: TextIO | None = None) -> None:
     """Indented by two, on stdout. That nobody reads it does not change how the command went."""
+    file = file or sys.stdout
     try:
-        print(json.dumps(value, indent=2, default=str), flush=True)
+        print(json.dumps(value, indent=2, default=str), file=file, flush=True)
     except BrokenPipeError:
-        _lead_nowhere(sys.stdout)
+        _lead_nowhere(file)
 
 
 def print_table(
