@@ -123,15 +123,20 @@ def test_nobody_there(
     assert caplog.messages == ["A notification to 127.0.0.1 could not be sent: Connection refused"]
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_is_not_there_is_named(
-    by_webhook: MakeNotifier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    by_webhook: MakeNotifier,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    scheme: str,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    monkeypatch.setenv("http_proxy", f"http://user:proxy-secret@127.0.0.1:{port}")
-    assert by_webhook("http://hooks.example.invalid/hook").send("T", "m") is False
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://user:proxy-secret@127.0.0.1:{port}")
+    assert by_webhook(f"{scheme}://hooks.example.invalid/hook").send("T", "m") is False
     assert caplog.messages == [
-        "A notification to hooks.example.invalid could not be sent: the proxy: Connection refused"
+        "A notification to hooks.example.invalid could not be sent: "
+        f"the proxy 127.0.0.1:{port}: Connection refused"
     ]
 
 

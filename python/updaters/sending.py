@@ -282,9 +282,13 @@ class _Listener(logging.Handler):
 
 def words_of(problem: BaseException) -> str:
     """What is at the bottom of a failed request, without the URL that its text would hold."""
-    by_proxy = False
+    by_proxy, name = False, ""
     while True:
         by_proxy = by_proxy or type(problem).__name__ == "ProxyError"
+        # urllib3's error knows where it wanted to go, and by which proxy: without its password.
+        proxy = getattr(vars(problem).get("pool"), "proxy", None)
+        if proxy is not None:
+            name = f" {proxy.host}" + (f":{proxy.port}" if proxy.port else "")
         deeper = problem.__cause__ or problem.__context__
         if deeper is None:
             break
@@ -299,7 +303,7 @@ def words_of(problem: BaseException) -> str:
         text = problem.strerror if isinstance(problem, OSError) and problem.strerror else ""
         words = _line(text or str(problem)) or type(problem).__name__
     words = _URL.sub(r"\1\2/...", words)
-    return f"the proxy: {words}" if by_proxy else words
+    return f"the proxy{name}: {words}" if by_proxy else words
 
 
 def _line(text: str) -> str:
