@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import json
 import logging
 import os
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "hearing-updater"
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+#: What some encoding ends in an error with.
+_INTOLERANT = ("strict", "surrogateescape")
 #: So many seconds after a SIGTERM, another one does not break into the winding down.
 UNDISTURBED = 1.0
 #: So many seconds after the one that does, the process ends, whatever it is at.
@@ -90,13 +93,20 @@ def begin() -> None:
 
 
 def open_streams() -> None:
-    """A stream that is closed from the start (`2>&-`) leads nowhere, but it can be written to."""
+    """A stream that is closed from the start (`2>&-`) leads nowhere, but it can be written to.
+
+    What an encoding lacks (`PYTHONIOENCODING=latin-1`, a locale of old) is written as an escape.
+    """
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             # Takes the free number too, which would go to a file that is opened later.
             number = os.open(os.devnull, os.O_RDWR)
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        # A test's or a notebook's own stream may be of another kind.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _INTOLERANT:
+            stream.reconfigure(errors="backslashreplace")
 
 
 def current_folder_first() -> None:
