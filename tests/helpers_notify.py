@@ -21,6 +21,8 @@ class Receiver:
         self.status = 200
         self.answer = b""
         self.location = ""
+        #: Whether `answer` is packed by gzip.
+        self.packed = False
         self.release = threading.Event()
         self.release.set()
         receiver = self
@@ -34,6 +36,8 @@ class Receiver:
                 self.send_response(receiver.status)
                 if receiver.location:
                     self.send_header("Location", receiver.location)
+                if receiver.packed:
+                    self.send_header("Content-Encoding", "gzip")
                 self.send_header("Content-Length", str(len(receiver.answer)))
                 self.end_headers()
                 self.wfile.write(receiver.answer)
@@ -86,4 +90,34 @@ class Dribbler:
 
     def close(self) -> None:
         self._closed.set()
+        self.server.close()
+
+
+class Endless:
+    """Answers each request by `head` and then `part` for ever, and counts the bytes."""
+
+    def __init__(self, part: bytes = b"x" * 65536, head: bytes = b"") -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}/path-secret"
+        self.written = 0
+        self.gone = threading.Event()
+        self._part = part
+        self._head = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with self.server.accept()[0] as client:
+            # What the kernel keeps for a reader that does not come says nothing of the reader.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+            client.recv(65536)
+            try:
+                client.sendall(self._head)
+                # More than anybody reads; a reader who takes it all is to fail, not to be killed.
+                while self.written < 300_000_000:
+                    client.sendall(self._part)
+                    self.written += len(self._part)
+            except OSError:
+                self.gone.set()
+
+    def close(self) -> None:
         self.server.close()

@@ -222,6 +222,35 @@ def test_a_request_limit_that_is_used_up_is_told(
     assert receiver.bodies[1]["title"] == "Daily update failed"
 
 
+def test_meetings_that_are_left_as_the_limit_is_used_up_are_told(
+    world: World, told: Told, receiver: Receiver
+) -> None:
+    world.put(meeting(0))
+    world.run()
+    world.put(*(meeting(number) for number in range(1, 7)))
+    result = told(rate_limit=3).run_daily_update()
+    assert result["success"], result
+    # One for the list, and two meetings that came in.
+    assert len(result["metrics"]["deferred"]) == 4
+    [body] = receiver.bodies
+    assert body["title"] == "Request limit of the API used up"
+    assert body["message"].startswith("0 requests remain; more are allowed from 20")
+    # Not where it just sufficed.
+    assert "deferred" not in told(rate_limit=5).run_daily_update()["metrics"]
+    assert len(receiver.bodies) == 1
+
+
+def test_the_limit_is_one_of_the_things_that_a_run_tells(
+    world: World, told: Told, receiver: Receiver
+) -> None:
+    world.put(*(meeting(number) for number in range(1, 7)))
+    updater = told(rate_limit=3)
+    broken(updater, "orphans")
+    updater.run_daily_update()
+    [body] = receiver.bodies
+    assert "Request limit of the API used up: 0 requests remain" in body["message"]
+
+
 def test_a_dry_run_tells_nobody(world: World, told: Told, receiver: Receiver) -> None:
     updater = told()
     cut_off(updater)

@@ -1,5 +1,6 @@
 """Notifications that do not arrive, or take long: why is told, and no secret; nobody waits long."""
 
+import gzip
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 
 from config.settings import Settings
 from conftest import MakeNotifier
-from helpers_notify import DISCORD, SLACK, Dribbler, Receiver
+from helpers_notify import DISCORD, SLACK, Dribbler, Endless, Receiver
 from helpers_run import until
 from updaters import limited, notifier
 from updaters.notifier import Notifier
@@ -121,15 +123,20 @@ def test_nobody_there(
     assert caplog.messages == ["A notification to 127.0.0.1 could not be sent: Connection refused"]
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_is_not_there_is_named(
-    by_webhook: MakeNotifier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    by_webhook: MakeNotifier,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    scheme: str,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    monkeypatch.setenv("http_proxy", f"http://user:proxy-secret@127.0.0.1:{port}")
-    assert by_webhook("http://hooks.example.invalid/hook").send("T", "m") is False
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://user:proxy-secret@127.0.0.1:{port}")
+    assert by_webhook(f"{scheme}://hooks.example.invalid/hook").send("T", "m") is False
     assert caplog.messages == [
-        "A notification to hooks.example.invalid could not be sent: the proxy: Connection refused"
+        "A notification to hooks.example.invalid could not be sent: "
+        f"the proxy 127.0.0.1:{port}: Connection refused"
     ]
 
 
@@ -168,6 +175,79 @@ def test_a_receiver_that_dribbles_is_given_up_and_let_go(
     dribbler.close()
 
 
+#: What 100 MB of zeros pack to, twice over.
+BOMB = gzip.compress(gzip.compress(bytes(100_000_000), 1))
+
+
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (b"", b"x" * 65536),
+        (b"Content-Length: 3000000000\r\n", b"x" * 65536),
+        (b"Transfer-Encoding: chunked\r\n", b"8000\r\n" + b"x" * 0x8000 + b"\r\n"),
+        (b"Content-Encoding: gzip, gzip\r\nContent-Type: text/plain\r\n", BOMB),
+    ],
+    ids=["endless", "long", "chunked", "packed"],
+)
+def test_no_more_than_the_beginning_of_an_answer_is_read(
+    by_webhook: MakeNotifier, monkeypatch: pytest.MonkeyPatch, head: bytes, part: bytes
+) -> None:
+    endless = Endless(part, head)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    tracemalloc.start()
+    assert by_webhook(endless.url).send("T", "m") is True
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    until(endless.gone.is_set, "the connection was let go")
+    endless.close()
+    # Sockets keep some by themselves; the first call loads apprise.
+    assert endless.written < 20_000_000
+    assert peak < 60_000_000
+
+
+@pytest.mark.parametrize("host", ["slack", "discord", "sendgrid"])
+def test_every_service_reads_only_the_beginning(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    endless = Endless()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("apprise.plugins.slack.NotifySlack.webhook_url", endless.url)
+    monkeypatch.setattr("apprise.plugins.discord.NotifyDiscord.notify_url", endless.url)
+    monkeypatch.setattr("apprise.plugins.sendgrid.NotifySendGrid.notify_url", endless.url)
+    settings = make_settings(
+        notification_enabled=True,
+        notification_type="email" if host == "sendgrid" else "webhook",
+        notification_webhook_url=SLACK if host == "slack" else DISCORD,
+        notification_email="who@example.org",
+        sendgrid_api_key="SG." + "x" * 22 + "." + "y" * 43,
+    )
+    # Slack says "ok" where it took it.
+    assert Notifier(settings).send("T", "m") is (host != "slack")
+    until(endless.gone.is_set, "the connection was let go")
+    endless.close()
+    assert endless.written < 20_000_000
+
+
+def test_others_get_the_whole_of_their_answers(
+    by_webhook: MakeNotifier, receiver: Receiver
+) -> None:
+    import requests
+
+    receiver.answer = b"x" * 1_000_000
+    assert by_webhook(receiver.url).send("T", "m") is True
+    answer = requests.post(receiver.url, json={}, timeout=10)
+    assert len(answer.content) == 1_000_000
+
+
+def test_a_packed_refusal_is_told(
+    by_webhook: MakeNotifier, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.status, receiver.packed = 400, True
+    receiver.answer = gzip.compress(b"no such room")
+    assert by_webhook(receiver.url).send("T", "m") is False
+    assert "answered 400 Bad Request: no such room" in caplog.text
+
+
 def test_a_name_that_is_looked_up_for_ever_is_given_up(
     by_webhook: MakeNotifier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -188,8 +268,10 @@ def test_a_limited_call_hands_on_what_it_came_to() -> None:
     assert limited.call_within(5, lambda: 3, "test") == 3
     with pytest.raises(ZeroDivisionError):
         limited.call_within(5, lambda: 1 // 0, "test")
-    with pytest.raises(TimeoutError):
+    with pytest.raises(RuntimeError, match=r"it ended by SystemExit\(1\)"):
         limited.call_within(5, lambda: sys.exit(1), "test")
+    with pytest.raises(TimeoutError, match=r"within 0\.1 seconds"):
+        limited.call_within(0.1, lambda: time.sleep(0.5), "test", stop=True)
 
 
 SENDS = """

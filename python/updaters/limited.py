@@ -14,6 +14,7 @@ T = TypeVar("T")
 def call_within(seconds: float, work: Callable[[], T], name: str, *, stop: bool = False) -> T:
     """What `work` returns or raises, from a thread of that name; `TimeoutError` after `seconds`.
 
+    An exit there (`sys.exit`) ends the thread alone, and is a `RuntimeError` here.
     Ctrl-C ends the waiting at once. The thread is a daemon: one that hangs does not keep the
     interpreter from ending. With `stop` one that is given up ends at its next step in Python,
     instead of listening for ever to a receiver that dribbles.
@@ -31,15 +32,19 @@ def call_within(seconds: float, work: Callable[[], T], name: str, *, stop: bool 
     context = contextvars.copy_context()
     thread = threading.Thread(target=lambda: context.run(run), name=name, daemon=True)
     thread.start()
+    late = True
     try:
         thread.join(seconds)
+        late = thread.is_alive()
     finally:
-        if stop and thread.is_alive():
+        if stop and late:
             _end(thread)
     if answers:
         return answers[0]
     if problems and isinstance(problems[0], Exception):
         raise problems[0]
+    if problems and not late:
+        raise RuntimeError(f"it ended by {type(problems[0]).__name__}({problems[0]})")
     raise TimeoutError(f"no answer within {seconds:g} seconds")
 
 

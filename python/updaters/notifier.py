@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import functools
 import importlib
 import json
 import logging
@@ -247,21 +248,33 @@ def get_notifier(settings: Any) -> Any:
     """The checkout's own notifier (`notifications.get_notifier`) where it has one, else ours.
 
     `settings` may be a function, as for `Notifier`; theirs is given what it answers now.
+    Theirs gets ten seconds to come up, as it gets for a notification.
     """
     for name in ("notifications", "notifications.notifier"):
         try:
             with contextlib.redirect_stdout(sys.stderr):
-                make = getattr(importlib.import_module(name), "get_notifier", None)
-                if callable(make):
-                    theirs = _made(make, settings() if callable(settings) else settings)
-                    if callable(getattr(theirs, "send", None)):
-                        return theirs
+                theirs = call_within(
+                    TIME_LIMIT, functools.partial(_theirs, name, settings), "notifier", stop=True
+                )
+            if callable(getattr(theirs, "send", None)):
+                return theirs
         except ModuleNotFoundError as exc:
             if exc.name not in ("notifications", name):
                 logger.warning("%s cannot be used: %s is not installed", name, exc.name)
+        except TimeoutError as exc:
+            logger.warning("%s cannot be used: %s", name, exc)
+            # Whoever asks for a part of it would wait for the whole.
+            break
         except Exception as exc:
             logger.warning("%s cannot be used: %s", name, exc)
     return Notifier(settings)
+
+
+def _theirs(name: str, settings: Any) -> Any:
+    make = getattr(importlib.import_module(name), "get_notifier", None)
+    if not callable(make):
+        return None
+    return _made(make, settings() if callable(settings) else settings)
 
 
 def _made(make: Any, settings: Any) -> Any:

@@ -12,6 +12,7 @@ from updaters import _native
 from updaters.database import Database
 from updaters.errors import CircuitBreakerOpenError, UpdaterError
 from updaters.event_loop import LoopCall
+from updaters.logs import SecretFilter, mask, secrets_of
 from updaters.settings import check_settings, warn_demo_key
 from updaters.telling import tell
 from updaters.values import UpdateMetrics
@@ -105,6 +106,8 @@ class Run:
         self._found = 0
         self.progress = ProgressGate.around(callback)
         self.result: dict[str, Any] = {}
+        #: Whatever handlers there are, the run's own lines have no secret in them.
+        self._secrets = SecretFilter(())
 
     # --- beginning -----------------------------------------------------------------------------
 
@@ -117,6 +120,8 @@ class Run:
         updater._run = self
         self._engine.begin_run()
         LoopCall.attach(self, updater)
+        self._secrets.secrets = secrets_of(updater.settings)
+        logger.addFilter(self._secrets)
         return self
 
     def begin(self) -> None:
@@ -298,6 +303,7 @@ class Run:
         # After the lock is let go: a receiver that hangs keeps no other run waiting.
         if not self._dry_run:
             self._quietly("notify", lambda: tell(updater, self._failure, error, self._undone))
+        logger.removeFilter(self._secrets)
         return ours
 
     def _end(self, error: BaseException | None) -> None:
@@ -330,11 +336,13 @@ class Run:
             self._tell("validating", "Done", 100.0)
 
     def _describe(self, error: BaseException) -> str:
+        # What an override raises may quote a request that it made.
+        text = mask(str(error), secrets_of(self._updater.settings))
         if isinstance(error, UpdaterError):
-            return str(error)
+            return text
         if isinstance(error, Exception):
             logger.exception("The update failed unexpectedly")
-            return f"{type(error).__name__}: {error}"
+            return f"{type(error).__name__}: {text}"
         return "interrupted: what was committed stays, the rest was undone"
 
     def _quietly(self, what: str, step: Callable[[], object]) -> None:

@@ -6,13 +6,15 @@ threads that keep the interpreter from ending.
 
 import base64
 import contextlib
+import functools
 import http.client
 import logging
 import re
 import ssl
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -28,6 +30,10 @@ _TALKATIVE = (
     "urllib3.util.retry",
 )
 _APP = "hearing-updater"
+#: So much of an answer is read, in bytes: what is told of it, and what Slack has to say, are short.
+_READ = 4096
+#: What may be unpacked: others blow up further than the little that is read could tell.
+_PACKED = ("", "identity", "gzip", "deflate")
 _WIDEST = 200
 #: Of a URL's parts, shorter ones would turn up in innocent words.
 _SHORTEST = 6
@@ -181,7 +187,7 @@ def _send(
     types = {"info": NotifyType.INFO, "warning": NotifyType.WARNING}
     try:
         # What the service logs says why it failed; it goes to the listener, and nowhere else.
-        ours = type(service.__name__, (service,), {"logger": listener.logger})
+        ours = type(service.__name__, (service,), {**_curt(service), "logger": listener.logger})
         sent = ours(**given).notify(
             body=text.strip() or title,
             title=title,
@@ -194,6 +200,47 @@ def _send(
     except Exception as exc:
         why = words_of(exc)
     return printable(mask(why, secrets))[: 2 * _WIDEST]
+
+
+class _Requests:
+    """The package `requests`, whose calls read no more than the beginning of an answer."""
+
+    def __getattr__(self, name: str) -> Any:
+        import requests
+
+        found = getattr(requests, name)
+        if name in ("request", "get", "post"):
+            # Called before the body is read, all of it and into memory.
+            return functools.partial(found, hooks={"response": _cut})
+        return found
+
+
+def _cut(answer: Any, *args: Any, **kwargs: Any) -> None:
+    """Read the beginning of an answer and let the connection go, however much would come."""
+    packed = answer.headers.get("Content-Encoding", "").strip().lower()
+    read = b""
+    if packed in _PACKED:
+        for part in answer.iter_content(_READ // 4):
+            read += part
+            if len(read) >= _READ:
+                break
+    answer.close()
+    answer._content, answer._content_consumed = read[:_READ], True
+
+
+def _curt(service: Any) -> dict[str, Callable[..., Any]]:
+    """A service's methods that make requests, with `_Requests` for its package: nobody else who
+    uses either in this process is touched."""
+    made: dict[str, Callable[..., Any]] = {}
+    for name, method in vars(service).items():
+        if isinstance(method, types.FunctionType) and "requests" in method.__code__.co_names:
+            known = {**method.__globals__, "requests": _Requests()}
+            ours = types.FunctionType(
+                method.__code__, known, name, method.__defaults__, method.__closure__
+            )
+            ours.__kwdefaults__ = method.__kwdefaults__
+            made[name] = ours
+    return made
 
 
 class _Listener(logging.Handler):
@@ -235,9 +282,13 @@ class _Listener(logging.Handler):
 
 def words_of(problem: BaseException) -> str:
     """What is at the bottom of a failed request, without the URL that its text would hold."""
-    by_proxy = False
+    by_proxy, name = False, ""
     while True:
         by_proxy = by_proxy or type(problem).__name__ == "ProxyError"
+        # urllib3's error knows where it wanted to go, and by which proxy: without its password.
+        proxy = getattr(vars(problem).get("pool"), "proxy", None)
+        if proxy is not None:
+            name = f" {proxy.host}" + (f":{proxy.port}" if proxy.port else "")
         deeper = problem.__cause__ or problem.__context__
         if deeper is None:
             break
@@ -252,7 +303,7 @@ def words_of(problem: BaseException) -> str:
         text = problem.strerror if isinstance(problem, OSError) and problem.strerror else ""
         words = _line(text or str(problem)) or type(problem).__name__
     words = _URL.sub(r"\1\2/...", words)
-    return f"the proxy: {words}" if by_proxy else words
+    return f"the proxy{name}: {words}" if by_proxy else words
 
 
 def _line(text: str) -> str:

@@ -66,7 +66,7 @@ def _call(method: Any, *given: Any) -> None:
     """One that raises does not keep the next from being called."""
     try:
         method(*given)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         from updaters.sending import words_of
 
         # Not its text: that may hold the address it was sent to.
@@ -87,6 +87,8 @@ def _events(
             why += f"; put the backup back: hearing-updater restore {updater.backup_path}"
         events.append(("rollback", ("This run", why, undone)))
     events += _batches(metrics)
+    if updater._engine.over_limit and not any(name == "rate_limit_exhausted" for name, _ in events):
+        events.append(_over_limit(updater))
     if metrics.historical_alert_triggered:
         events.append(("anomalies", (list(metrics.historical_anomalies),)))
     if failure is None and metrics.hearings_checked:
@@ -104,9 +106,13 @@ def _failure(updater: "DailyUpdater", failure: str, error: BaseException | None)
             stats = client.get_circuit_breaker_stats() or {}
             return "circuit_breaker_open", (stats.get("name", "congress_api"), stats)
         if isinstance(error, RateLimitError):
-            remaining, reset_time = client.check_rate_limit()
-            return "rate_limit_exhausted", (remaining, reset_time)
+            return _over_limit(updater)
     return "update_failure", (failure, updater.metrics.to_dict())
+
+
+def _over_limit(updater: "DailyUpdater") -> Event:
+    """Raises what a fake client does that has no such figures."""
+    return "rate_limit_exhausted", updater.api_client.check_rate_limit()
 
 
 def _batches(metrics: UpdateMetrics) -> list[Event]:

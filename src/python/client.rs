@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::bridge;
 use super::convert::{from_json, to_json, type_name};
-use super::engine::describe;
+use super::engine::Face;
 use super::interrupts::ends_the_run;
 use super::recording::{problem_of, row, status_of};
 use super::watch::Watch;
@@ -235,6 +235,8 @@ pub enum Source {
 /// A caller's replacement of the client: any object with a `get`.
 pub struct Foreign {
     client: Py<PyAny>,
+    /// Whose settings name the secrets.
+    updater: Py<PyAny>,
     calls: AtomicU64,
     /// Ctrl-C and its like, raised inside the replacement.
     stop: Mutex<Option<PyErr>>,
@@ -242,17 +244,19 @@ pub struct Foreign {
 
 impl Source {
     /// The native client behind an `ApiClient` whose `get` is its own; anything else is a replacement.
-    pub fn of(client: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub fn of(face: &Face<'_>) -> PyResult<Self> {
+        let client = face.0.getattr("api_client")?;
         // Asked of the class: a wrapper may pass every name on to the client that it wraps, and a mock
         // answers to every name.
         if let Ok(method) = client.get_type().getattr("native_for_fetching") {
-            let native = method.call1((client,))?;
+            let native = method.call1((&client,))?;
             if let Ok(native) = native.cast::<Client>() {
                 return Ok(Self::Native(native.get().inner.clone()));
             }
         }
         let foreign = Foreign {
-            client: client.clone().unbind(),
+            client: client.unbind(),
+            updater: face.0.clone().unbind(),
             calls: AtomicU64::new(0),
             stop: Mutex::new(None),
         };
@@ -318,14 +322,18 @@ impl Foreign {
                     *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(err);
                     Err(ApiError::Interrupted)
                 }
-                Err(err) => Err(foreign_error(py, endpoint, &err)),
+                Err(err) => {
+                    let face = Face(self.updater.bind(py).clone());
+                    Err(foreign_error(&face, endpoint, &err))
+                }
             }
         })
     }
 }
 
 /// A replacement may raise our own exceptions to play a refused key or an open breaker.
-fn foreign_error(py: Python<'_>, endpoint: &str, err: &PyErr) -> ApiError {
+fn foreign_error(face: &Face<'_>, endpoint: &str, err: &PyErr) -> ApiError {
+    let py = face.py();
     let class = err
         .get_type(py)
         .name()
@@ -336,7 +344,7 @@ fn foreign_error(py: Python<'_>, endpoint: &str, err: &PyErr) -> ApiError {
         .and_then(|s| s.extract::<Option<u16>>());
     match (class.as_str(), status.ok().flatten()) {
         ("ApiKeyError", _) => ApiError::Key {
-            code: describe(py, err),
+            code: face.describe(err),
         },
         ("CircuitBreakerOpenError" | "CircuitBreakerError", _) => ApiError::CircuitOpen {
             failures: 0,
@@ -348,9 +356,9 @@ fn foreign_error(py: Python<'_>, endpoint: &str, err: &PyErr) -> ApiError {
         (_, Some(status)) => ApiError::Status {
             endpoint: endpoint.to_owned(),
             status,
-            detail: format!(" ({})", describe(py, err)),
+            detail: format!(" ({})", face.describe(err)),
         },
-        _ => ApiError::Foreign(describe(py, err)),
+        _ => ApiError::Foreign(face.describe(err)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import json
 import logging
 import os
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "hearing-updater"
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+#: What some encoding ends in an error with.
+_INTOLERANT = ("strict", "surrogateescape")
 #: So many seconds after a SIGTERM, another one does not break into the winding down.
 UNDISTURBED = 1.0
 #: So many seconds after the one that does, the process ends, whatever it is at.
@@ -90,13 +93,20 @@ def begin() -> None:
 
 
 def open_streams() -> None:
-    """A stream that is closed from the start (`2>&-`) leads nowhere, but it can be written to."""
+    """A stream that is closed from the start (`2>&-`) leads nowhere, but it can be written to.
+
+    What an encoding lacks (`PYTHONIOENCODING=latin-1`, a locale of old) is written as an escape.
+    """
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             # Takes the free number too, which would go to a file that is opened later.
             number = os.open(os.devnull, os.O_RDWR)
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        # A test's or a notebook's own stream may be of another kind.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _INTOLERANT:
+            stream.reconfigure(errors="backslashreplace")
 
 
 def current_folder_first() -> None:
@@ -283,12 +293,13 @@ def _each_warning_once() -> Iterator[None]:
         reader.removeFilter(once)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, file: TextIO | None = None) -> None:
     """Indented by two, on stdout. That nobody reads it does not change how the command went."""
+    file = file or sys.stdout
     try:
-        print(json.dumps(value, indent=2, default=str), flush=True)
+        print(json.dumps(value, indent=2, default=str), file=file, flush=True)
     except BrokenPipeError:
-        _lead_nowhere(sys.stdout)
+        _lead_nowhere(file)
 
 
 def print_table(

@@ -1,8 +1,10 @@
 """`hearing-updater notify-test`: whether notifications arrive, before they are needed."""
 
 import argparse
+import contextlib
 import logging
 import socket
+import sys
 from typing import Any
 
 from updaters.cli import common
@@ -66,7 +68,8 @@ def _by_theirs(notifier: Any, notice: Any) -> int:
     name = f"{type(notifier).__module__}.{type(notifier).__name__}"
     given = (notice.title, notice.message, notice.severity, notice.metadata)
     try:
-        answer = call_within(TIME_LIMIT, lambda: notifier.send(*given), "notifier")
+        with contextlib.redirect_stdout(sys.stderr):
+            answer = call_within(TIME_LIMIT, lambda: notifier.send(*given), "notifier")
     except TimeoutError as exc:
         raise UpdaterError(f"{name}: {exc}") from None
     except Exception as exc:

@@ -68,6 +68,9 @@ def run(args: argparse.Namespace) -> int:
         database.close()
     text = _rendered(args, found)
     if args.output is None:
+        if args.format == "html":
+            # Whatever stdout's encoding, which the page does not know.
+            text = text.encode("ascii", "xmlcharrefreplace").decode()
         print(text, end="")
     else:
         write_whole(args.output, text)

@@ -1,13 +1,14 @@
 """`hearing-updater update`, which is also `python3 -m updaters.daily_updater`."""
 
 import argparse
+import contextlib
 import logging
 import os
 import re
 import resource
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from updaters.cli import common
 from updaters.cli.progress import Progress, print_summary
@@ -85,6 +86,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Update as the flags say. The metrics go to stdout as JSON, also when the run failed."""
+    # They are all that it gets: what a checkout's own parts print goes to stderr.
+    stdout = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        return _run(args, stdout)
+
+
+def _run(args: argparse.Namespace, stdout: TextIO) -> int:
     from updaters.logs import set_up_logging
 
     updater = _updater(args)
@@ -115,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         logger.error("Daily update failed: %s", result.get("error") or "unknown reason")
     common.flush_stderr()
-    common.print_json(shortened(metrics))
+    common.print_json(shortened(metrics), stdout)
     if interrupted is not None:
         raise interrupted
     return 0 if result["success"] else common.FAILED

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::Engine;
 use super::changes::event_id_of;
-use super::face::{Face, caught};
+use super::face::Face;
 use super::records::{as_list, chamber_of, count, utc_now};
 use super::undo::ids;
 use super::write::payload;
@@ -51,7 +51,6 @@ impl<'py> Steps for Seams<'_, 'py> {
     }
 
     fn validate(&mut self, batch: &Self::Batch) -> PyResult<Verdict> {
-        let py = self.face.py();
         let said = self
             .face
             .0
@@ -59,11 +58,12 @@ impl<'py> Steps for Seams<'_, 'py> {
             .and_then(|answer| {
                 let valid = answer.get_item(0)?.is_truthy()?;
                 let issues = answer.get_item(1)?.try_iter()?;
-                let issues: PyResult<Vec<String>> =
-                    issues.map(|issue| Ok(issue?.str()?.to_string())).collect();
+                let issues: PyResult<Vec<String>> = issues
+                    .map(|issue| Ok(self.face.masked(&issue?.str()?.to_string())))
+                    .collect();
                 Ok((valid, issues?))
             });
-        Ok(match caught(py, said)? {
+        Ok(match self.face.caught(said)? {
             Ok((true, _)) => Verdict::Valid,
             Ok((false, issues)) => Verdict::Invalid(issues),
             Err(why) => Verdict::Failed(why),
@@ -102,11 +102,14 @@ impl<'py> Steps for Seams<'_, 'py> {
             Ok(Outcome {
                 success: result.getattr("success")?.is_truthy()?,
                 records: result.getattr("records")?.extract().unwrap_or(batch.len()),
-                error: text(&result.getattr("error")?)?,
-                issues: texts(&result.getattr("issues")?)?,
+                error: text(&result.getattr("error")?)?.map(|why| self.face.masked(&why)),
+                issues: texts(&result.getattr("issues")?)?
+                    .iter()
+                    .map(|issue| self.face.masked(issue))
+                    .collect(),
             })
         });
-        Ok(match caught(py, answer)? {
+        Ok(match self.face.caught(answer)? {
             Ok(outcome) => outcome,
             Err(why) => Outcome {
                 success: false,
@@ -117,13 +120,12 @@ impl<'py> Steps for Seams<'_, 'py> {
     }
 
     fn roll_back(&mut self, checkpoint: &Self::Checkpoint) -> PyResult<bool> {
-        let py = self.face.py();
         let answer = self
             .face
             .0
             .call_method1("_rollback_checkpoint", (checkpoint,))
             .and_then(|answer| answer.is_truthy());
-        match caught(py, answer)? {
+        match self.face.caught(answer)? {
             Ok(undone) => Ok(undone),
             Err(why) => {
                 error!(target: "updaters.daily_updater", "rollback raised: {why}");
@@ -226,7 +228,7 @@ impl Engine {
         let mut seen = HashSet::new();
         for item in batch.iter() {
             let one = PyList::new(py, [&item])?;
-            let verdict = caught(py, face.0.call_method1("_validate_batch", (one,)))?;
+            let verdict = face.caught(face.0.call_method1("_validate_batch", (one,)))?;
             let sound = match verdict {
                 Ok(answer) => answer.get_item(0)?.is_truthy()?,
                 Err(_) => false,

@@ -109,7 +109,7 @@ impl<'py> Face<'py> {
     }
 
     pub fn source(&self) -> PyResult<Source> {
-        Source::of(&self.0.getattr("api_client")?)
+        Source::of(self)
     }
 
     pub fn metrics(&self) -> PyResult<Bound<'py, PyAny>> {
@@ -146,38 +146,53 @@ impl<'py> Face<'py> {
         }
         Ok(all)
     }
-}
 
-/// Splits what a seam raised: what ends the run, and the text of what ends only the batch.
-pub fn caught<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Result<T, String>> {
-    match result {
-        Ok(value) => Ok(Ok(value)),
-        Err(err) if ends_the_run(py, &err) => Err(err),
-        Err(err) => Ok(Err(describe(py, &err))),
+    /// Splits what a seam raised: what ends the run, and the text of what ends only the batch.
+    pub fn caught<T>(&self, result: PyResult<T>) -> PyResult<Result<T, String>> {
+        match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(err) if ends_the_run(self.py(), &err) => Err(err),
+            Err(err) => Ok(Err(self.describe(&err))),
+        }
     }
-}
 
-/// The exception's name and text, or the bare text for our own exceptions.
-pub fn describe(py: Python<'_>, err: &PyErr) -> String {
-    let value = err.value(py);
-    let text =
-        interrupts::tolerated(py, value.str()).map_or_else(String::new, |text| text.to_string());
-    let ours = py
-        .import("updaters.errors")
-        .and_then(|m| m.getattr("UpdaterError"))
-        .and_then(|class| value.is_instance(&class))
-        .unwrap_or(false);
-    if ours {
-        return text;
+    /// The exception's name and text, or the bare text for our own exceptions; without secrets.
+    pub fn describe(&self, err: &PyErr) -> String {
+        let py = self.py();
+        let value = err.value(py);
+        let text = interrupts::tolerated(py, value.str())
+            .map_or_else(String::new, |text| self.masked(&text.to_string()));
+        let ours = py
+            .import("updaters.errors")
+            .and_then(|m| m.getattr("UpdaterError"))
+            .and_then(|class| value.is_instance(&class))
+            .unwrap_or(false);
+        if ours {
+            return text;
+        }
+        let name = err
+            .get_type(py)
+            .name()
+            .map_or_else(|_| "Exception".into(), |name| name.to_string());
+        if text.is_empty() {
+            name
+        } else {
+            format!("{name}: {text}")
+        }
     }
-    let name = err
-        .get_type(py)
-        .name()
-        .map_or_else(|_| "Exception".into(), |name| name.to_string());
-    if text.is_empty() {
-        name
-    } else {
-        format!("{name}: {text}")
+
+    /// `text` without the settings' secrets: an override's own may quote a request that it made.
+    pub fn masked(&self, text: &str) -> String {
+        let clean = self
+            .py()
+            .import("updaters.logs")
+            .and_then(|logs| {
+                let secrets = logs.call_method1("secrets_of", (self.0.getattr("settings")?,))?;
+                logs.call_method1("mask", (text, secrets))
+            })
+            .and_then(|clean| clean.extract());
+        // Rather nothing than a secret.
+        interrupts::tolerated(self.py(), clean).unwrap_or_default()
     }
 }
 

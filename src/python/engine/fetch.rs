@@ -289,6 +289,7 @@ impl Engine {
                 }
             };
             let outcome = fetch_details(source, wanted, &mut sink).await;
+            self.state().over_limit += over_limit;
             if over_limit > 0 {
                 warn!(target: "updaters.daily_updater",
                     "The hourly request limit is used up: {over_limit} meetings are left to the next runs");

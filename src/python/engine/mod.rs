@@ -22,13 +22,13 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-pub use face::describe;
+pub use face::Face;
 pub use progress::{Progress, Snapshot};
 
 use super::watch::Watch;
 use super::{errors, interrupts, logs};
 use crate::store::BatchId;
-use face::{Face, hidden};
+use face::hidden;
 use parsed::Records;
 use state::{Pending, State};
 
@@ -243,6 +243,12 @@ impl Engine {
     #[getter]
     fn windows_left(&self) -> usize {
         self.state().windows.len()
+    }
+
+    /// Meetings that this run could not ask for, as the hourly limit is used up.
+    #[getter]
+    fn over_limit(&self) -> usize {
+        self.state().over_limit
     }
 
     #[getter]

@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::changes::event_id_of;
 use super::committees::named_in;
-use super::face::{Face, caught, describe};
+use super::face::Face;
 use super::state::Pending;
 use super::write::{owned, payload};
 use super::{Engine, note_batches};
@@ -158,7 +158,7 @@ impl Engine {
             .stop_if_cancelled(py)
             .and_then(|()| self.write_item(face, conn, item));
         let broken = matches!(&written, Err(err) if errors::is_of_the_file(py, err));
-        match caught(py, written) {
+        match face.caught(written) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(why)) if broken => Err(Ended::Broken(why)),
             Ok(Err(why)) => Err(Ended::Failed(match event_id_of(&payload(item)) {
@@ -194,7 +194,7 @@ impl Engine {
                     size: i64::try_from(items.len()).unwrap_or(i64::MAX),
                     outcome: BatchOutcome::Failed,
                     at: utc_now(),
-                    error: Some(describe(py, &err)),
+                    error: Some(face.describe(&err)),
                     apply_ms: Some(ms(started)),
                     ..BatchFigures::default()
                 });

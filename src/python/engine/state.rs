@@ -41,6 +41,8 @@ pub struct State {
     pub waiting: HashMap<String, Deferred>,
     pub held: HashSet<String>,
     pub failed: Vec<Failed>,
+    /// So many were not asked for, as the hourly limit is used up.
+    pub over_limit: usize,
     /// Events whose `updateDate` alone moved: event id -> stored form.
     pub dates: Vec<(String, String)>,
     /// Events written by this run, with everything that belongs to them.
