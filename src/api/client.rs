@@ -179,6 +179,10 @@ impl Get for Client {
         self.breaker()?.check().err()
     }
 
+    fn left(&self) -> Option<u32> {
+        Some(self.inner.limiter.left().0)
+    }
+
     fn concurrency(&self) -> usize {
         self.inner.settings.max_concurrency
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::api::Wanted;
+use crate::api::{ApiError, Wanted};
 use crate::domain::{Committee, Notice};
 use crate::store::{BatchFigures, BatchId, DeferKind, Deferred, RunId, Soundness, Written};
 
@@ -30,6 +30,8 @@ pub struct State {
     pub resolved: HashMap<String, Vec<Committee>>,
     /// Codes that were looked up, found or not.
     pub looked_up: HashSet<String>,
+    /// Of those, the ones that the API could not say anything about, and why.
+    pub not_had: HashMap<String, ApiError>,
     /// Mapped values that were named already.
     pub notices: HashSet<Notice>,
     pub run: Option<RunId>,
