@@ -266,12 +266,16 @@ class Run:
         # As long as nobody says otherwise, also where it raises.
         self._undone = False
         undone = self._undone = updater._rollback_database()
-        self._failure = f"post-update validation failed: {issues}; " + (
-            "this run was undone" if undone else "this run could NOT be undone"
-        )
-        if not undone:
-            logger.critical("This run could not be undone; restore %s", updater.backup_path)
-            updater.metrics.errors.append("The run could not be undone after failed validation")
+        if undone:
+            self._failure = f"post-update validation failed: {issues}; this run was undone"
+            return
+        why = self._engine.not_undone
+        lost = f"could NOT be undone: {why}" if why else "could NOT be undone"
+        if updater.backup_path:
+            lost += f"; restore {updater.backup_path}"
+        self._failure = f"post-update validation failed: {issues}; this run {lost}"
+        logger.critical("This run %s", lost)
+        updater.metrics.errors.append(f"After failed validation the run {lost}")
 
     # --- ending --------------------------------------------------------------------------------
 

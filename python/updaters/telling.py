@@ -86,6 +86,9 @@ def _events(
         if not undone and updater.backup_path:
             why += f"; put the backup back: hearing-updater restore {updater.backup_path}"
         events.append(("rollback", ("This run", why, undone)))
+        stays = updater._engine.not_undone
+        if not undone and stays:
+            why += f"; {stays}"
     events += _batches(metrics)
     if metrics.historical_alert_triggered:
         events.append(("anomalies", (list(metrics.historical_anomalies),)))

@@ -62,6 +62,12 @@ pub struct State {
     pub commit_ms: Option<f64>,
     /// Why the file cannot be written any more: no further batch is tried.
     pub broken: Option<String>,
+    /// What of this run could not be undone, in words.
+    pub not_undone: Option<String>,
+    /// Details that were asked for, how many of them could not be had, and why the first could not.
+    pub details_asked: usize,
+    pub details_failed: usize,
+    pub first_failure: Option<String>,
     /// Requests counted before this run (the client outlives runs).
     pub requests_before: Option<u64>,
     /// Requests of this run so far.
