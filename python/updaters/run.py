@@ -12,8 +12,9 @@ from updaters import _native
 from updaters.database import Database
 from updaters.errors import CircuitBreakerOpenError, UpdaterError
 from updaters.event_loop import LoopCall
+from updaters.notices import unfetched_meetings
 from updaters.settings import check_settings, warn_demo_key
-from updaters.telling import tell
+from updaters.telling import tell, unfetched
 from updaters.values import UpdateMetrics
 
 if TYPE_CHECKING:
@@ -320,6 +321,9 @@ class Run:
             metrics.errors.append(failure)
         metrics.end_time = datetime.now()
         updater.metrics_failed = failure is not None
+        failed = unfetched(updater) if failure is None else None
+        if failed is not None:
+            logger.warning("%s", unfetched_meetings(*failed).message)
         if not self._dry_run and (self._started or (self._engine.listed and self._lock)):
             self._quietly("record the run", updater._record_update_metrics)
             if failure is None:

@@ -177,6 +177,7 @@ impl Engine {
             let meeting = &one.parsed.meeting;
             let chamber = meeting.chamber.map(Chamber::for_path);
             let reason = format!("committee {code} could not be looked up: {error}");
+            self.note_failure(&error, &reason);
             self.state()
                 .fail(&meeting.event_id, chamber, DeferKind::Fetch, &reason);
             codes.insert(code);
@@ -343,6 +344,9 @@ impl Engine {
                     now.found = done;
                     now.percent = 5.0 + 55.0 * ratio(done, total);
                 });
+                if !matches!(result, Err(ApiError::RateLimited { .. })) {
+                    self.state().details_asked += 1;
+                }
                 match result {
                     Ok(value) => {
                         let at = order.get(&wanted.event_id).copied().unwrap_or(usize::MAX);
@@ -380,6 +384,15 @@ impl Engine {
         Ok(got.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Counts it, unless it is only that the hour has no request left.
+    fn note_failure(&self, err: &ApiError, reason: &str) {
+        if !matches!(err, ApiError::RateLimited { .. }) {
+            let mut state = self.state();
+            state.details_failed += 1;
+            state.first_failure.get_or_insert_with(|| reason.to_owned());
+        }
+    }
+
     fn could_not_fetch(&self, wanted: &Wanted, err: &ApiError) {
         let kind = match err {
             ApiError::NotFound { .. } => DeferKind::NotFound,
@@ -390,6 +403,7 @@ impl Engine {
             warn!(target: "updaters.update", "event {}: set aside: {err}", wanted.event_id);
         }
         let chamber = wanted.chamber.map(Chamber::for_path);
+        self.note_failure(err, &err.to_string());
         self.state()
             .fail(&wanted.event_id, chamber, kind, &err.to_string());
     }
