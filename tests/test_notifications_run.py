@@ -419,3 +419,41 @@ def test_theirs_that_hangs_is_given_up(
         assert not updater.run_daily_update()["success"]
     assert "has not answered in 0.2 seconds" in caplog.text
     done.set()
+
+
+# --- an API that is not well ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("broken_ones", "messages"), [(4, 0), (8, 1)])
+def test_many_meetings_that_could_not_be_fetched_are_told(
+    world: World,
+    told: Told,
+    receiver: Receiver,
+    caplog: pytest.LogCaptureFixture,
+    broken_ones: int,
+    messages: int,
+) -> None:
+    world.put(*(meeting(n) for n in range(10, 20)))
+    for number in range(10, 10 + broken_ones):
+        world.sandbox.fail_next("500", times=9, path=f"/house/{number}")
+    result = told().run_daily_update()
+    assert (result["success"], result["metrics"]["error_count"]) == (True, 0)
+    text = f"{broken_ones} of 10 meetings could not be fetched"
+    warned = [r for r in caplog.records if r.getMessage().startswith(text)]
+    assert [r.levelname for r in warned] == ["WARNING"] * messages
+    assert len(receiver.bodies) == messages
+    for body in receiver.bodies:
+        assert body["severity"] == "warning"
+        assert body["message"].startswith(text)
+        assert "500" in body["message"]
+
+
+def test_an_hour_without_requests_is_no_failure(
+    world: World, told: Told, receiver: Receiver
+) -> None:
+    world.put(*(meeting(n) for n in range(10, 40)))
+    world.sandbox.rate_limit = 10
+    result = told().run_daily_update()
+    assert result["success"]
+    assert len(result["metrics"]["deferred"]) > 10
+    assert receiver.bodies == []

@@ -67,6 +67,18 @@ def high_error_rate(error_count: int, total_count: int) -> Notice:
     )
 
 
+def unfetched_meetings(failed: int, asked: int, why: str) -> Notice:
+    """Many of the meetings that a run asked for could not be had; `why` is the first's reason."""
+    return Notice(
+        "unfetched_meetings",
+        "Many meetings could not be fetched",
+        f"{failed} of {asked} meetings could not be fetched; the next runs ask for them again. "
+        f"The first: {why}",
+        "warning",
+        {"failed": failed, "asked": asked},
+    )
+
+
 def circuit_breaker_open(circuit_name: str, stats: Mapping[str, Any] | None = None) -> Notice:
     """The API failed so often that no more requests are sent for a while."""
     return Notice(

@@ -13,8 +13,9 @@ from updaters.database import Database
 from updaters.errors import CircuitBreakerOpenError, UpdaterError
 from updaters.event_loop import LoopCall
 from updaters.logs import SecretFilter, mask, secrets_of
+from updaters.notices import unfetched_meetings
 from updaters.settings import check_settings, warn_demo_key
-from updaters.telling import tell
+from updaters.telling import tell, unfetched
 from updaters.values import UpdateMetrics
 
 if TYPE_CHECKING:
@@ -271,12 +272,16 @@ class Run:
         # As long as nobody says otherwise, also where it raises.
         self._undone = False
         undone = self._undone = updater._rollback_database()
-        self._failure = f"post-update validation failed: {issues}; " + (
-            "this run was undone" if undone else "this run could NOT be undone"
-        )
-        if not undone:
-            logger.critical("This run could not be undone; restore %s", updater.backup_path)
-            updater.metrics.errors.append("The run could not be undone after failed validation")
+        if undone:
+            self._failure = f"post-update validation failed: {issues}; this run was undone"
+            return
+        why = self._engine.not_undone
+        lost = f"could NOT be undone: {why}" if why else "could NOT be undone"
+        if updater.backup_path:
+            lost += f"; restore {updater.backup_path}"
+        self._failure = f"post-update validation failed: {issues}; this run {lost}"
+        logger.critical("This run %s", lost)
+        updater.metrics.errors.append(f"After failed validation the run {lost}")
 
     # --- ending --------------------------------------------------------------------------------
 
@@ -322,6 +327,9 @@ class Run:
             metrics.errors.append(failure)
         metrics.end_time = datetime.now()
         updater.metrics_failed = failure is not None
+        failed = unfetched(updater) if failure is None else None
+        if failed is not None:
+            logger.warning("%s", unfetched_meetings(*failed).message)
         if not self._dry_run and (self._started or (self._engine.listed and self._lock)):
             self._quietly("record the run", updater._record_update_metrics)
             if failure is None:

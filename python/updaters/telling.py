@@ -19,6 +19,9 @@ logger = logging.getLogger("updaters.daily_updater")
 #: From this share of failed records on, the notifier hears of it.
 HIGH_ERROR_RATE = 0.1
 
+#: So many meetings that could not be fetched are no single broken ones any more.
+MANY_UNFETCHED = 5
+
 #: Name of the occasion, and what its `notify_...` takes.
 Event = tuple[str, tuple[Any, ...]]
 
@@ -83,6 +86,9 @@ def _events(
     if undone is not None:
         events.append(("validation_failure", (list(metrics.validation_issues),)))
         why = "validation after the update failed"
+        stays = updater._engine.not_undone
+        if not undone and stays:
+            why += f"; {stays}"
         if not undone and updater.backup_path:
             why += f"; put the backup back: hearing-updater restore {updater.backup_path}"
         events.append(("rollback", ("This run", why, undone)))
@@ -95,7 +101,21 @@ def _events(
         errors, checked = len(metrics.errors), metrics.hearings_checked
         if errors / checked > HIGH_ERROR_RATE:
             events.append(("high_error_rate", (errors, checked)))
+    failed = unfetched(updater) if failure is None else None
+    if failed is not None:
+        events.append(("unfetched_meetings", failed))
     return events
+
+
+def unfetched(updater: "DailyUpdater") -> tuple[int, int, str] | None:
+    """Meetings that could not be fetched, of how many, and why the first; None where they are few.
+
+    Each alone is deferred and no error, but so many of them mean that the API is not well.
+    """
+    failed, asked, why = updater._engine.unfetched
+    if failed < MANY_UNFETCHED or failed / asked <= HIGH_ERROR_RATE:
+        return None
+    return failed, asked, why or "no reason given"
 
 
 def _failure(updater: "DailyUpdater", failure: str, error: BaseException | None) -> Event:

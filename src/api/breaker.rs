@@ -2,8 +2,9 @@
 //! request goes ahead and the others wait for what it finds.
 //!
 //! It judges a request by its final outcome, after the request's own retries. A 500 counts as neither
-//! good nor bad: one broken event upstream is no outage.
+//! good nor bad: one broken event upstream is no outage. Many different ones in a row are.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{ApiError, BreakerSettings};
+
+/// So many different endpoints that answer 500, with nothing else answering in between, count as one
+/// failure. With the usual threshold of 5 it takes more of them than are in flight at once (16), so
+/// that a few broken events that come first do not look like an outage.
+const BROKEN_FOR_ONE: u64 = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
@@ -31,11 +37,13 @@ impl BreakerState {
 
 /// What a request says about the API's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Outcome<'a> {
     /// An answer: 2xx or 404.
     Good,
     /// Transport, time-out, 429, 502, 503, 504.
     Bad,
+    /// A 500, of that endpoint.
+    Broken(&'a str),
     /// Nothing either way.
     Neutral,
 }
@@ -67,6 +75,8 @@ struct Inner {
     /// Grows with every change of state: what was sent in an earlier one no longer changes it.
     generation: u64,
     opened_at: Instant,
+    /// Endpoints that answered 500 since the last good answer.
+    broken: HashSet<String>,
     /// The one request that tries the API in the half-open state is under way.
     probing: bool,
     failures: u64,
@@ -101,6 +111,7 @@ impl Breaker {
                 state: BreakerState::Closed,
                 generation: 0,
                 opened_at: Instant::now(),
+                broken: HashSet::new(),
                 probing: false,
                 failures: 0,
                 successes: 0,
@@ -183,6 +194,7 @@ impl Breaker {
             inner.change(BreakerState::Closed);
             inner.failures = 0;
             inner.successes = 0;
+            inner.broken.clear();
         }
         self.changed.notify_waiters();
     }
@@ -216,13 +228,13 @@ impl Breaker {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn judge(&self, generation: u64, probe: bool, outcome: Outcome) {
+    fn judge(&self, generation: u64, probe: bool, outcome: Outcome<'_>) {
         {
             let mut inner = self.lock();
             match outcome {
                 Outcome::Good => inner.total_successes += 1,
                 Outcome::Bad => inner.total_failures += 1,
-                Outcome::Neutral => {}
+                Outcome::Broken(_) | Outcome::Neutral => {}
             }
             if generation == inner.generation {
                 if probe {
@@ -236,11 +248,21 @@ impl Breaker {
 }
 
 impl Inner {
-    fn apply(&mut self, outcome: Outcome, threshold: u64) {
+    fn apply(&mut self, outcome: Outcome<'_>, threshold: u64) {
         match outcome {
             Outcome::Neutral => {}
+            Outcome::Broken(endpoint) => {
+                self.broken.insert(endpoint.to_owned());
+                let different = u64::try_from(self.broken.len()).unwrap_or(u64::MAX);
+                if different >= threshold.saturating_mul(BROKEN_FOR_ONE) {
+                    self.successes = 0;
+                    self.failures = self.failures.max(different);
+                    self.open();
+                }
+            }
             Outcome::Good => {
                 self.failures = 0;
+                self.broken.clear();
                 self.successes += 1;
                 if self.state == BreakerState::HalfOpen {
                     tracing::info!(target: "updaters.api", "Circuit breaker closed: the API answers again");
@@ -251,16 +273,20 @@ impl Inner {
                 self.successes = 0;
                 self.failures += 1;
                 if self.state == BreakerState::HalfOpen || self.failures >= threshold {
-                    tracing::warn!(
-                        target: "updaters.api",
-                        "Circuit breaker opened after {} failures in a row", self.failures
-                    );
-                    self.change(BreakerState::Open);
-                    self.opened_at = Instant::now();
-                    self.times_opened += 1;
+                    self.open();
                 }
             }
         }
+    }
+
+    fn open(&mut self) {
+        tracing::warn!(
+            target: "updaters.api",
+            "Circuit breaker opened after {} failures in a row", self.failures
+        );
+        self.change(BreakerState::Open);
+        self.opened_at = Instant::now();
+        self.times_opened += 1;
     }
 
     fn change(&mut self, state: BreakerState) {
@@ -274,7 +300,7 @@ impl Inner {
 }
 
 impl Pass {
-    pub(super) fn finish(mut self, outcome: Outcome) {
+    pub(super) fn finish(mut self, outcome: Outcome<'_>) {
         self.breaker.judge(self.generation, self.probe, outcome);
         self.probe = false;
     }

@@ -123,7 +123,7 @@ impl Client {
         };
         let result = inner.send_until_answered(&request).await;
         if let Some(pass) = pass {
-            pass.finish(outcome(&result));
+            pass.finish(outcome(&result, &request.endpoint));
         }
         result
     }
@@ -177,6 +177,10 @@ impl Get for Client {
 
     fn refusal(&self) -> Option<ApiError> {
         self.breaker()?.check().err()
+    }
+
+    fn left(&self) -> Option<u32> {
+        Some(self.inner.limiter.left().0)
     }
 
     fn concurrency(&self) -> usize {
@@ -400,10 +404,11 @@ impl Inner {
 }
 
 /// What a request's end says about the API's health.
-fn outcome(result: &Result<Value, ApiError>) -> Outcome {
+fn outcome<'a>(result: &Result<Value, ApiError>, endpoint: &'a str) -> Outcome<'a> {
     match result {
         Ok(_) | Err(ApiError::NotFound { .. }) => Outcome::Good,
         Err(error) if error.is_outage() => Outcome::Bad,
+        Err(ApiError::Status { status: 500, .. }) => Outcome::Broken(endpoint),
         Err(_) => Outcome::Neutral,
     }
 }

@@ -6,6 +6,9 @@ use super::patience::Patience;
 use super::{ApiError, Get, segment};
 use crate::domain::{Chamber, Committee, parse_committee};
 
+/// What looking up a committee mostly takes: itself, and the one above it.
+pub const REQUESTS_A_COMMITTEE: usize = 2;
+
 /// A subcommittee, its committee, and room for one more.
 const MAX_DEPTH: usize = 4;
 

@@ -1,9 +1,12 @@
 //! The details of many meetings, several at a time.
 
+use std::collections::VecDeque;
+
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde_json::Value;
 
+use super::committees::REQUESTS_A_COMMITTEE;
 use super::patience::Patience;
 use super::{ApiError, Get, segment};
 use crate::domain::{Chamber, DateTime, parse_datetime};
@@ -24,14 +27,17 @@ pub struct Wanted {
 /// Hands each meeting to the sink as it comes: the inner `committeeMeeting`, its `updateDate` the newer
 /// of list and detail, or what went wrong with this one. When the hourly limit is used up, the rest go
 /// to the sink with that, unasked. `Err` ends it for all: what the sink has not seen is still wanted.
+///
+/// `kept` says how many requests what has come so far still calls for. As long as they are not sure to
+/// be left, no more details are asked for: those stay in the queue, for a later call.
 pub async fn fetch_details<G: Get>(
     get: &G,
-    wanted: Vec<Wanted>,
+    queue: &mut VecDeque<Wanted>,
+    kept: &dyn Fn() -> usize,
     sink: &mut dyn FnMut(Wanted, Result<Value, ApiError>),
 ) -> Result<(), ApiError> {
     let patience = &Patience::new(get);
     let at_once = get.concurrency().max(1);
-    let mut queue = wanted.into_iter();
     let fetch = |wanted: Wanted| async move {
         let result = fetch_one(patience, &wanted).await;
         (wanted, result)
@@ -39,8 +45,13 @@ pub async fn fetch_details<G: Get>(
     let mut under_way = FuturesUnordered::new();
     let mut limited = None;
     loop {
-        while limited.is_none() && under_way.len() < at_once {
-            let Some(next) = queue.next() else { break };
+        while limited.is_none()
+            && under_way.len() < at_once
+            && is_room(get.left(), under_way.len(), kept())
+        {
+            let Some(next) = queue.pop_front() else {
+                break;
+            };
             under_way.push(fetch(next));
         }
         let Some((wanted, result)) = under_way.next().await else {
@@ -54,11 +65,20 @@ pub async fn fetch_details<G: Get>(
         sink(wanted, result);
     }
     if let Some(error) = limited {
-        for wanted in queue {
+        for wanted in queue.drain(..) {
             sink(wanted, Err(error.clone()));
         }
     }
     Ok(())
+}
+
+/// Whether one more detail may be asked for. Of those under way each may not have been sent yet, and
+/// may name a committee that has to be looked up. A lone one may always be: the limiter has the last
+/// word.
+fn is_room(left: Option<u32>, under_way: usize, kept: usize) -> bool {
+    let spoken_for = (1 + REQUESTS_A_COMMITTEE) * under_way + kept;
+    spoken_for == 0
+        || left.is_none_or(|left| usize::try_from(left).is_ok_and(|left| left > spoken_for))
 }
 
 /// Where a meeting may be: one place, unless its chamber is not known.

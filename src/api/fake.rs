@@ -14,6 +14,7 @@ pub struct Fake<F> {
     in_flight: Cell<usize>,
     pub most_in_flight: Cell<usize>,
     pub may_wait: Cell<bool>,
+    left: Cell<Option<u32>>,
 }
 
 impl<F: Fn(&str, Params<'_>) -> Result<Value, ApiError>> Fake<F> {
@@ -24,7 +25,13 @@ impl<F: Fn(&str, Params<'_>) -> Result<Value, ApiError>> Fake<F> {
             in_flight: Cell::new(0),
             most_in_flight: Cell::new(0),
             may_wait: Cell::new(false),
+            left: Cell::new(None),
         }
+    }
+
+    /// So many requests are left in this hour; nothing keeps more from being answered.
+    pub fn allow(&self, left: u32) {
+        self.left.set(Some(left));
     }
 
     /// The endpoints, in order.
@@ -36,6 +43,8 @@ impl<F: Fn(&str, Params<'_>) -> Result<Value, ApiError>> Fake<F> {
 impl<F: Fn(&str, Params<'_>) -> Result<Value, ApiError>> Get for Fake<F> {
     async fn get(&self, endpoint: &str, params: Params<'_>) -> Result<Value, ApiError> {
         self.asked.borrow_mut().push(endpoint.to_owned());
+        self.left
+            .set(self.left.get().map(|left| left.saturating_sub(1)));
         self.in_flight.set(self.in_flight.get() + 1);
         self.most_in_flight
             .set(self.most_in_flight.get().max(self.in_flight.get()));
@@ -43,6 +52,10 @@ impl<F: Fn(&str, Params<'_>) -> Result<Value, ApiError>> Get for Fake<F> {
         let answer = (self.answer)(endpoint, params);
         self.in_flight.set(self.in_flight.get() - 1);
         answer
+    }
+
+    fn left(&self) -> Option<u32> {
+        self.left.get()
     }
 
     fn concurrency(&self) -> usize {

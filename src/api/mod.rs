@@ -17,7 +17,9 @@ mod settings;
 
 pub use breaker::{Breaker, BreakerState, BreakerStats};
 pub use client::Client;
-pub use committees::{committee_endpoints, fetch_committee, fetch_committee_with_parents};
+pub use committees::{
+    REQUESTS_A_COMMITTEE, committee_endpoints, fetch_committee, fetch_committee_with_parents,
+};
 pub use details::{Wanted, fetch_details, meeting_endpoints};
 pub use endpoint::segment;
 pub use listing::list_meetings;
@@ -115,6 +117,11 @@ pub trait Get {
 
     /// Why a request would not be sent now: the breaker is open.
     fn refusal(&self) -> Option<ApiError> {
+        None
+    }
+
+    /// Requests left in this hour; `None` where nobody knows.
+    fn left(&self) -> Option<u32> {
         None
     }
 

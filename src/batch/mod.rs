@@ -9,4 +9,4 @@ mod validate;
 
 pub use engine::{Numbering, Outcome, Report, Steps, Verdict, ms, run_batches};
 pub use process::{Applied, Ended, apply_each, apply_one_pass};
-pub use validate::{validate, validate_parsed};
+pub use validate::{Code, validate, validate_parsed};

@@ -7,6 +7,16 @@ use serde_json::Value;
 
 use crate::domain::{Parsed, parse_meeting};
 
+/// What is known of a committee's system code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    Usable,
+    /// Neither stored, nor found at the API.
+    Unknown,
+    /// Not stored, and why the API could not say.
+    NotLookedUp(String),
+}
+
 /// Everything that is wrong with a batch, in the words that a person reads. Each record is an item's
 /// API-shaped JSON, or why it could not be turned into JSON. Items count from 0, as in the log lines
 /// people know. `known` says whether a committee's system code can be used.
@@ -15,21 +25,27 @@ pub fn validate(records: &[Result<Value, String>], known: &dyn Fn(&str) -> bool)
         .iter()
         .map(|record| record.as_ref().map(parse_meeting).map_err(String::clone))
         .collect();
-    validate_parsed(&parsed, known)
+    validate_parsed(&parsed, &|code| {
+        if known(code) {
+            Code::Usable
+        } else {
+            Code::Unknown
+        }
+    })
 }
 
 /// As `validate`, of records that are parsed already.
 pub fn validate_parsed<P: Borrow<Parsed>>(
     parsed: &[Result<P, String>],
-    known: &dyn Fn(&str) -> bool,
+    known: &dyn Fn(&str) -> Code,
 ) -> Vec<String> {
     let mut issues: Vec<String> = duplicates(parsed).into_iter().collect();
-    let mut codes: HashMap<&str, bool> = HashMap::new();
+    let mut codes: HashMap<&str, Code> = HashMap::new();
     for (number, record) in parsed.iter().enumerate() {
         match record {
             Err(why) => issues.push(format!("Item {number}: {why}")),
             Ok(parsed) => judge(number, parsed.borrow(), &mut issues, |code| {
-                *codes.entry(code).or_insert_with(|| known(code))
+                codes.entry(code).or_insert_with(|| known(code)).clone()
             }),
         }
     }
@@ -41,7 +57,7 @@ fn judge<'a>(
     number: usize,
     parsed: &'a Parsed,
     issues: &mut Vec<String>,
-    mut known: impl FnMut(&'a str) -> bool,
+    mut known: impl FnMut(&'a str) -> Code,
 ) {
     let meeting = &parsed.meeting;
     let report = |issues: &mut Vec<String>, message: &str| {
@@ -70,12 +86,14 @@ fn judge<'a>(
     }
     for committee in &meeting.committees {
         let code = committee.system_code.as_str();
-        if !known(code) {
-            let message = format!(
-                "Unknown committee code '{code}': not in the database and not found at the API"
-            );
-            report(issues, &message);
-        }
+        let why = match known(code) {
+            Code::Usable => continue,
+            Code::Unknown => "not in the database and not found at the API".to_owned(),
+            Code::NotLookedUp(why) => {
+                format!("not in the database, and could not be looked up: {why}")
+            }
+        };
+        report(issues, &format!("Unknown committee code '{code}': {why}"));
     }
 }
 
@@ -225,5 +243,18 @@ mod tests {
             [format!("Item 0 (1): {rule}"), format!("Item 1 (2): {rule}")]
         );
         assert_eq!(asked.get(), 2);
+    }
+    #[test]
+    fn a_committee_that_nobody_could_ask_for_is_not_said_to_be_unknown_at_the_api() {
+        let record = Ok::<_, String>(parse_meeting(&json!({"eventId": "1", "chamber": "House",
+            "committees": [{"systemCode": "hsfa05"}]})));
+        let found = validate_parsed(&[record], &|_| Code::NotLookedUp("no requests left".into()));
+        assert_eq!(
+            found,
+            [
+                "Item 0 (1): Unknown committee code 'hsfa05': not in the database, and could not be \
+              looked up: no requests left"
+            ]
+        );
     }
 }

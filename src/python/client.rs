@@ -384,6 +384,13 @@ impl Get for Source {
         }
     }
 
+    fn left(&self) -> Option<u32> {
+        match self {
+            Self::Native(client) => client.left(),
+            Self::Foreign(_) => None,
+        }
+    }
+
     fn wait_out_breaker(&self) -> bool {
         match self {
             Self::Native(client) => client.wait_out_breaker(),

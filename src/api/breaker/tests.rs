@@ -5,7 +5,7 @@ fn breaker(threshold: u32) -> Arc<Breaker> {
     Arc::new(Breaker::new(BreakerSettings { threshold, timeout }))
 }
 
-async fn one(breaker: &Arc<Breaker>, outcome: Outcome) {
+async fn one(breaker: &Arc<Breaker>, outcome: Outcome<'_>) {
     breaker.enter().await.unwrap().finish(outcome);
 }
 
@@ -149,4 +149,60 @@ async fn a_reset_by_hand_closes_it() {
         (BreakerState::Closed, 0)
     );
     one(&b, Outcome::Good).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_500_that_repeats_for_one_event_never_opens_it() {
+    let b = breaker(2);
+    for _ in 0..50 {
+        one(&b, Outcome::Broken("committee-meeting/119/house/7")).await;
+    }
+    assert_eq!(
+        (b.state(), b.stats().failure_count),
+        (BreakerState::Closed, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn broken_events_among_others_that_answer_are_no_outage() {
+    let b = breaker(2);
+    for number in 0..50 {
+        one(
+            &b,
+            Outcome::Broken(&format!("committee-meeting/119/house/{number}")),
+        )
+        .await;
+        if number % 7 == 6 {
+            one(&b, Outcome::Good).await;
+        }
+    }
+    assert_eq!(b.state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn different_events_that_all_answer_500_are_an_outage() {
+    let b = breaker(2);
+    // All under way together, as a run has them.
+    let mut sent = Vec::new();
+    for _ in 0..8 {
+        sent.push(b.enter().await.unwrap());
+    }
+    for (number, pass) in sent.into_iter().enumerate() {
+        assert_eq!(b.state(), BreakerState::Closed);
+        pass.finish(Outcome::Broken(&format!(
+            "committee-meeting/119/house/{number}"
+        )));
+    }
+    assert_eq!(
+        (b.state(), b.stats().failure_count),
+        (BreakerState::Open, 8)
+    );
+    tokio::time::advance(Duration::from_secs(61)).await;
+    one(&b, Outcome::Broken("committee-meeting/119/house/9")).await;
+    assert_eq!((b.state(), b.stats().times_opened), (BreakerState::Open, 2));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    one(&b, Outcome::Good).await;
+    assert_eq!(b.state(), BreakerState::Closed);
+    one(&b, Outcome::Broken("committee-meeting/119/house/9")).await;
+    assert_eq!(b.state(), BreakerState::Closed);
 }

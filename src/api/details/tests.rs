@@ -53,7 +53,7 @@ async fn fetch<G: Get>(
             "handed over twice"
         );
     };
-    let end = fetch_details(api, wanted, &mut sink).await;
+    let end = fetch_details(api, &mut wanted.into(), &|| 0, &mut sink).await;
     (end, got)
 }
 
@@ -234,4 +234,33 @@ async fn a_breaker_that_opens_again_ends_it() {
     });
     assert!(fetch(&api, many(1)).await.0.is_err());
     assert_eq!(again.get(), 1, "no wait is left in this run");
+}
+
+#[tokio::test]
+async fn requests_that_what_came_calls_for_are_kept_back() {
+    let api = Fake::new(|endpoint, _| meeting(endpoint));
+    api.allow(29);
+    let mut queue = many(40).into();
+    let came = Cell::new(0);
+    let mut sink = |_, result: Result<Value, ApiError>| {
+        result.unwrap();
+        came.set(came.get() + 1);
+    };
+    // Each calls for two more.
+    let kept = || 2 * came.get();
+    fetch_details(&api, &mut queue, &kept, &mut sink)
+        .await
+        .unwrap();
+    let left = api.left().unwrap() as usize;
+    assert_eq!(queue.len(), 40 - came.get());
+    assert_eq!(left, 29 - came.get());
+    // As many as may be; the last ones were under way when the first came.
+    assert!((8..=10).contains(&came.get()), "{}", came.get());
+    let asked = api.asked().len();
+    // Once they are had, it goes on, and a lone one is always asked for.
+    api.allow(1);
+    fetch_details(&api, &mut queue, &|| 0, &mut sink)
+        .await
+        .unwrap();
+    assert!(api.asked().len() > asked);
 }

@@ -10,7 +10,8 @@ use tracing::{info, warn};
 
 use super::Engine;
 use super::face::Face;
-use crate::api::{Get, fetch_committee_with_parents};
+use crate::api::{ApiError, Get, REQUESTS_A_COMMITTEE, fetch_committee_with_parents};
+use crate::batch::Code;
 use crate::domain::Parsed;
 use crate::python::client::Source;
 use crate::python::watch::Watch;
@@ -27,10 +28,7 @@ impl Engine {
             return Ok(HashSet::new());
         }
         let watch = self.watch(face)?;
-        let handle = face.handle()?;
-        let mut known = watch.store(face.py(), |patience| {
-            handle.with(patience, |s| s.committee_codes())
-        })?;
+        let mut known = Self::stored_codes(face, &watch)?;
         let unknown = self.unknown(&known, named);
         if !unknown.is_empty() {
             let source = self.source(face)?;
@@ -42,7 +40,14 @@ impl Engine {
         Ok(known)
     }
 
-    fn unknown(&self, stored: &HashSet<String>, named: HashSet<String>) -> Vec<String> {
+    pub(super) fn stored_codes(face: &Face<'_>, watch: &Watch) -> PyResult<HashSet<String>> {
+        let handle = face.handle()?;
+        watch.store(face.py(), |patience| {
+            handle.with(patience, |s| s.committee_codes())
+        })
+    }
+
+    pub(super) fn unknown(&self, stored: &HashSet<String>, named: HashSet<String>) -> Vec<String> {
         let state = self.state();
         let mut unknown: Vec<String> = named
             .into_iter()
@@ -64,29 +69,36 @@ impl Engine {
         watch: &Watch,
         codes: Vec<String>,
     ) -> PyResult<()> {
+        // Near the end of the allowance fewer at once, so that those that begin have their parents, too.
+        let left = source
+            .left()
+            .and_then(|left| usize::try_from(left).ok())
+            .unwrap_or(usize::MAX);
+        let at_once = source.concurrency().min(left / REQUESTS_A_COMMITTEE).max(1);
         let found = watch.block_on(py, || async {
             futures::stream::iter(codes)
                 .map(|code| async move {
                     let found = fetch_committee_with_parents(source, &code).await;
                     (code, found)
                 })
-                .buffer_unordered(source.concurrency().max(1))
+                .buffer_unordered(at_once)
                 .collect::<Vec<_>>()
                 .await
         })?;
         if let Some(stop) = source.take_stop() {
             return Err(stop);
         }
-        let resolved: Vec<&str> = found
+        let resolved: Vec<&String> = found
             .iter()
             .filter(|(_, one)| one.is_ok())
-            .map(|(code, _)| code.as_str())
+            .map(|(code, _)| code)
             .collect();
         if !resolved.is_empty() {
             info!(target: "updaters.update",
                 "{} committees are not in the database and were found at the API: {}",
-                resolved.len(), first_ten(&resolved));
+                resolved.len(), first_ten(resolved.iter().copied()));
         }
+        let mut over_limit = 0;
         for (code, found) in found {
             let mut state = self.state();
             match found {
@@ -94,12 +106,49 @@ impl Engine {
                     state.resolved.insert(code.clone(), chain);
                 }
                 Err(err) => {
-                    warn!(target: "updaters.update", "committee {code}: not in the database and not to be had at the API: {err}");
+                    if matches!(err, ApiError::RateLimited { .. }) {
+                        over_limit += 1;
+                    } else {
+                        warn!(target: "updaters.update", "committee {code}: not in the database and not to be had at the API: {err}");
+                    }
+                    if !matches!(err, ApiError::NotFound { .. }) {
+                        state.not_had.insert(code.clone(), err);
+                    }
                 }
             }
             state.looked_up.insert(code);
         }
+        if over_limit > 0 {
+            warn!(target: "updaters.daily_updater",
+                "The hourly request limit is used up: {over_limit} committees could not be looked up");
+        }
         Ok(())
+    }
+
+    /// Committees whose look-up failed may be asked for again.
+    pub(super) fn forget_failed_look_ups(&self) {
+        let mut state = self.state();
+        for code in std::mem::take(&mut state.not_had).into_keys() {
+            state.looked_up.remove(&code);
+        }
+    }
+
+    /// Which committee of a meeting nobody could ask for, and why.
+    pub(super) fn not_looked_up(&self, parsed: &Parsed) -> Option<(String, ApiError)> {
+        let state = self.state();
+        let mut named = parsed.meeting.committees.iter();
+        named.find_map(|committee| {
+            let error = state.not_had.get(&committee.system_code)?;
+            Some((committee.system_code.clone(), error.clone()))
+        })
+    }
+
+    /// What validation has to know of a code that is not among the usable ones.
+    pub(super) fn why_unknown(&self, code: &str) -> Code {
+        match self.state().not_had.get(code) {
+            Some(error) => Code::NotLookedUp(error.to_string()),
+            None => Code::Unknown,
+        }
     }
 
     /// The same, for items of a batch.
@@ -125,8 +174,10 @@ pub(super) fn named_in<'a>(records: impl Iterator<Item = &'a Arc<Parsed>>) -> Ha
         .collect()
 }
 
-fn first_ten(names: &[&str]) -> String {
-    let shown = names.get(..10).unwrap_or(names).join(", ");
+pub(super) fn first_ten<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let mut names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    names.sort_unstable();
+    let shown = names.get(..10).unwrap_or(&names).join(", ");
     match names.len().checked_sub(10) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,

@@ -1,6 +1,6 @@
 //! `_fetch_recent_hearings`: list, choose, ask for details.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Zoned;
@@ -9,11 +9,13 @@ use pyo3::types::{PyDict, PyList};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::committees::named_in;
+use super::committees::{first_ten, named_in};
 use super::face::Face;
 use super::progress::Progress;
 use super::{Engine, errors};
-use crate::api::{ApiError, ListQuery, Listing, Wanted, fetch_details, list_meetings};
+use crate::api::{
+    ApiError, ListQuery, Listing, REQUESTS_A_COMMITTEE, Wanted, fetch_details, list_meetings,
+};
 use crate::domain::{Chamber, Parsed, parse_meeting};
 use crate::python::client::Source;
 use crate::python::convert::from_json;
@@ -30,6 +32,25 @@ struct Fetched {
     at: usize,
     value: Value,
     parsed: Arc<Parsed>,
+}
+
+/// A window's meetings on their way: what is still to be asked for, and how far it is.
+struct Asking {
+    queue: VecDeque<Wanted>,
+    /// Event id -> its place in the list.
+    order: HashMap<String, usize>,
+    done: usize,
+}
+
+impl Asking {
+    fn new(wanted: Vec<Wanted>) -> Self {
+        let places = wanted.iter().enumerate();
+        Self {
+            order: places.map(|(at, w)| (w.event_id.clone(), at)).collect(),
+            queue: wanted.into(),
+            done: 0,
+        }
+    }
 }
 
 /// What the choice of meetings needs to know of the database.
@@ -114,9 +135,59 @@ impl Engine {
             Some(window) => window,
             None => self.choose(face, source, watch, progress)?,
         };
-        let fetched = self.details(face.py(), source, watch, progress, wanted)?;
-        self.resolve(face, named_in(fetched.iter().map(|one| &one.parsed)))?;
-        Ok(fetched)
+        self.forget_failed_look_ups();
+        let stored = if face.components()?.committees {
+            Some(Self::stored_codes(face, watch)?)
+        } else {
+            None
+        };
+        let mut asking = Asking::new(wanted);
+        let mut fetched = Vec::with_capacity(asking.queue.len());
+        loop {
+            let came = self.details(
+                face.py(),
+                source,
+                watch,
+                progress,
+                &mut asking,
+                stored.as_ref(),
+            )?;
+            // Before more details use up what is left of the hour.
+            self.resolve(face, named_in(came.iter().map(|one| &one.parsed)))?;
+            fetched.extend(came);
+            if asking.queue.is_empty() {
+                break;
+            }
+        }
+        // Answers come in any order; batches are cut in the list's.
+        fetched.sort_by_key(|one| one.at);
+        Ok(self.without_unresolved(fetched))
+    }
+
+    /// A meeting whose committee nobody could ask for is set aside alone: in a batch it would keep
+    /// the others out.
+    fn without_unresolved(&self, fetched: Vec<Fetched>) -> Vec<Fetched> {
+        let (mut complete, mut codes) = (Vec::with_capacity(fetched.len()), HashSet::new());
+        let before = fetched.len();
+        for one in fetched {
+            let Some((code, error)) = self.not_looked_up(&one.parsed) else {
+                complete.push(one);
+                continue;
+            };
+            let meeting = &one.parsed.meeting;
+            let chamber = meeting.chamber.map(Chamber::for_path);
+            let reason = format!("committee {code} could not be looked up: {error}");
+            self.note_failure(&error, &reason);
+            self.state()
+                .fail(&meeting.event_id, chamber, DeferKind::Fetch, &reason);
+            codes.insert(code);
+        }
+        if !codes.is_empty() {
+            warn!(target: "updaters.daily_updater",
+                "{} meetings are set aside, as their committees could not be looked up: {}",
+                before - complete.len(), first_ten(&codes));
+        }
+        complete
     }
 
     /// Lists the window and chooses what to ask for; a full run keeps later windows for later calls.
@@ -248,36 +319,46 @@ impl Engine {
         source: &Source,
         watch: &Watch,
         progress: &Progress,
-        wanted: Vec<Wanted>,
+        asking: &mut Asking,
+        stored: Option<&HashSet<String>>,
     ) -> PyResult<Vec<Fetched>> {
-        let total = wanted.len();
-        let order: HashMap<String, usize> = wanted
-            .iter()
-            .enumerate()
-            .map(|(at, w)| (w.event_id.clone(), at))
-            .collect();
-        progress.note(|now| {
-            now.phase = "fetching".into();
-            now.message = format!("Fetching {total} meetings");
-            now.found = 0;
-        });
-        progress.tell(py)?;
+        let Asking { queue, order, done } = asking;
+        let total = order.len();
+        if *done == 0 {
+            progress.note(|now| {
+                now.phase = "fetching".into();
+                now.message = format!("Fetching {total} meetings");
+                now.found = 0;
+            });
+            progress.tell(py)?;
+        }
         let got: Mutex<Vec<Fetched>> = Mutex::default();
+        let unknown: Mutex<HashSet<String>> = Mutex::default();
         let outcome = watch.block_on(py, || async {
-            let mut done = 0;
             let mut over_limit = 0;
             let mut sink = |wanted: Wanted, result: Result<Value, ApiError>| {
-                done += 1;
+                *done += 1;
+                let done = *done;
                 progress.note(|now| {
                     now.message = format!("Fetching meetings: {done} of {total}");
                     now.found = done;
                     now.percent = 5.0 + 55.0 * ratio(done, total);
                 });
+                if !matches!(result, Err(ApiError::RateLimited { .. })) {
+                    self.state().details_asked += 1;
+                }
                 match result {
                     Ok(value) => {
                         let at = order.get(&wanted.event_id).copied().unwrap_or(usize::MAX);
                         // Here, where the network is waited for anyway.
                         let parsed = Arc::new(parse_meeting(&value));
+                        if let Some(stored) = stored {
+                            let named = named_in(std::iter::once(&parsed));
+                            unknown
+                                .lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .extend(self.unknown(stored, named));
+                        }
                         got.lock()
                             .unwrap_or_else(PoisonError::into_inner)
                             .push(Fetched { at, value, parsed });
@@ -288,7 +369,11 @@ impl Engine {
                     }
                 }
             };
-            let outcome = fetch_details(source, wanted, &mut sink).await;
+            let kept = || {
+                let unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
+                REQUESTS_A_COMMITTEE * unknown.len()
+            };
+            let outcome = fetch_details(source, queue, &kept, &mut sink).await;
             self.state().over_limit += over_limit;
             if over_limit > 0 {
                 warn!(target: "updaters.daily_updater",
@@ -297,10 +382,16 @@ impl Engine {
             outcome
         })?;
         outcome.map_err(|err| errors::api(py, &err))?;
-        let mut got = got.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // Answers come in any order; batches are cut in the list's.
-        got.sort_by_key(|one| one.at);
-        Ok(got)
+        Ok(got.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts it, unless it is only that the hour has no request left.
+    fn note_failure(&self, err: &ApiError, reason: &str) {
+        if !matches!(err, ApiError::RateLimited { .. }) {
+            let mut state = self.state();
+            state.details_failed += 1;
+            state.first_failure.get_or_insert_with(|| reason.to_owned());
+        }
     }
 
     fn could_not_fetch(&self, wanted: &Wanted, err: &ApiError) {
@@ -313,6 +404,7 @@ impl Engine {
             warn!(target: "updaters.update", "event {}: set aside: {err}", wanted.event_id);
         }
         let chamber = wanted.chamber.map(Chamber::for_path);
+        self.note_failure(err, &err.to_string());
         self.state()
             .fail(&wanted.event_id, chamber, kind, &err.to_string());
     }

@@ -251,6 +251,21 @@ impl Engine {
         self.state().over_limit
     }
 
+    /// What of this run could not be undone, in words.
+    #[getter]
+    fn not_undone(&self) -> Option<String> {
+        self.state().not_undone.clone()
+    }
+
+    /// Details that could not be had, of how many that were asked for, and why the first could not.
+    /// Those that the hourly limit left no request for are none of them.
+    #[getter]
+    fn unfetched(&self) -> (usize, usize, Option<String>) {
+        let state = self.state();
+        let first = state.first_failure.clone();
+        (state.details_failed, state.details_asked, first)
+    }
+
     #[getter]
     fn run(&self) -> Option<i64> {
         self.state().run

@@ -15,7 +15,7 @@ use super::face::Face;
 use super::state::Pending;
 use super::write::{owned, payload};
 use super::{Engine, note_batches};
-use crate::batch::{Applied, Ended, apply_each, apply_one_pass, ms, validate_parsed};
+use crate::batch::{Applied, Code, Ended, apply_each, apply_one_pass, ms, validate_parsed};
 use crate::python::connection::Connection;
 use crate::python::errors;
 use crate::python::interrupts;
@@ -46,7 +46,13 @@ impl Engine {
             self.state().looked_into = seen;
         }
         let linked = face.components()?.committees;
-        let issues = validate_parsed(&records, &|code| !linked || known.contains(code));
+        let issues = validate_parsed(&records, &|code| {
+            if !linked || known.contains(code) {
+                Code::Usable
+            } else {
+                self.why_unknown(code)
+            }
+        });
         PyTuple::new(
             py,
             [

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::api::Wanted;
+use crate::api::{ApiError, Wanted};
 use crate::domain::{Committee, Notice};
 use crate::store::{BatchFigures, BatchId, DeferKind, Deferred, RunId, Soundness, Written};
 
@@ -30,6 +30,8 @@ pub struct State {
     pub resolved: HashMap<String, Vec<Committee>>,
     /// Codes that were looked up, found or not.
     pub looked_up: HashSet<String>,
+    /// Of those, the ones that the API could not say anything about, and why.
+    pub not_had: HashMap<String, ApiError>,
     /// Mapped values that were named already.
     pub notices: HashSet<Notice>,
     pub run: Option<RunId>,
@@ -62,6 +64,12 @@ pub struct State {
     pub commit_ms: Option<f64>,
     /// Why the file cannot be written any more: no further batch is tried.
     pub broken: Option<String>,
+    /// What of this run could not be undone, in words.
+    pub not_undone: Option<String>,
+    /// Details that were asked for, how many of them could not be had, and why the first could not.
+    pub details_asked: usize,
+    pub details_failed: usize,
+    pub first_failure: Option<String>,
     /// Requests counted before this run (the client outlives runs).
     pub requests_before: Option<u64>,
     /// Requests of this run so far.

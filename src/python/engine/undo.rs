@@ -11,7 +11,9 @@ use super::face::Face;
 use super::fetch::deferred_dict;
 use crate::python::convert::to_sql;
 use crate::python::database::in_transaction;
-use crate::store::{BatchKind, DeferKind, HandMade, Store, StoreResult, UndoPolicy, UndoReport};
+use crate::store::{
+    BatchId, BatchKind, DeferKind, HandMade, RunId, Store, StoreResult, UndoPolicy, UndoReport,
+};
 
 /// What a checkpoint says, as far as its journal does not already know it.
 struct Told {
@@ -182,15 +184,20 @@ impl Engine {
     }
 
     /// What was undone is asked for again, also when it has left the window by then.
-    fn ask_again(&self, face: &Face<'_>, report: &UndoReport) -> PyResult<()> {
+    fn ask_again(&self, face: &Face<'_>, mut events: Vec<String>) -> PyResult<()> {
         const REASON: &str = "the run that stored it was undone";
+        let mut seen = HashSet::new();
+        events.retain(|event_id| seen.insert(event_id.clone()));
+        if events.is_empty() {
+            return Ok(());
+        }
         let py = face.py();
         let congress = face.congress()?;
         let waiting = self.state().waiting.clone();
         let handle = face.handle()?;
         self.watch(face)?.store(py, |patience| {
             in_transaction(&handle, BatchKind::Bookkeeping, patience, |store| {
-                for (event_id, _) in &report.events {
+                for event_id in &events {
                     let known = waiting.get(event_id);
                     let congress = known.and_then(|event| event.congress).unwrap_or(congress);
                     let chamber = known.and_then(|event| event.chamber.as_deref());
@@ -200,13 +207,13 @@ impl Engine {
             })
         })?;
         self.discard_commits(face)?;
-        for (event_id, _) in &report.events {
+        for event_id in &events {
             face.append("deferred", deferred_dict(py, event_id, REASON)?)?;
         }
         Ok(())
     }
 
-    /// Undoes every batch of this run, by journal.
+    /// Undoes every batch of this run, by journal. False: something stays (`state.not_undone` says what).
     pub(super) fn rollback_database(&self, face: &Face<'_>) -> PyResult<bool> {
         let py = face.py();
         let batches = self.state().batches.clone();
@@ -216,28 +223,71 @@ impl Engine {
             return Ok(true);
         }
         let handle = face.handle()?;
-        let report = self.watch(face)?.store(py, |patience| {
+        let (whole, parts) = self.watch(face)?.store(py, |patience| {
             handle.with(patience, |store| {
-                let report = store.undo(&batches, UndoPolicy::AllOrNothing)?;
-                // Rows that another program changed meanwhile are its own; the rest still goes.
-                if report.undone {
-                    Ok(report)
+                let whole = store.undo(&batches, UndoPolicy::AllOrNothing)?;
+                let parts = if whole.undone {
+                    Vec::new()
                 } else {
-                    store.undo(&batches, UndoPolicy::Force)
-                }
+                    each_alone(store, &batches)?
+                };
+                Ok((whole, parts))
             })
         })?;
-        log(&report);
-        if report.undone {
-            info!(target: "updaters.daily_updater", "Rolled back {} batches of this run", batches.len());
-            self.ask_again(face, &report)?;
-            let mut state = self.state();
-            state.batches.clear();
-            state.written.clear();
+        log(&whole);
+        for part in &parts {
+            self.forget_undone(part);
         }
+        self.forget_undone(&whole);
+        let left = self.state().batches.len();
+        let undone = std::iter::once(&whole)
+            .chain(&parts)
+            .filter(|report| report.undone);
+        let (mut events, mut restored) = (Vec::new(), 0);
+        for report in undone {
+            events.extend(report.events.iter().map(|(event_id, _)| event_id.clone()));
+            restored += report.rows_restored;
+        }
+        self.ask_again(face, events)?;
+        if whole.undone {
+            info!(target: "updaters.daily_updater", "Rolled back {} batches of this run", batches.len());
+        }
+        let mut state = self.state();
+        state.not_undone = None;
+        if left == 0 {
+            state.written.clear();
+        } else {
+            state.not_undone = Some(not_undone(&whole, restored, left, state.run));
+        }
+        drop(state);
         crate::python::logs::drain(py)?;
-        Ok(report.undone)
+        Ok(left == 0)
     }
+}
+
+/// Undoes what can be undone exactly: each batch whole, or not at all, so that what stays can still be
+/// undone later. The last comes first.
+fn each_alone(store: &mut dyn Store, batches: &[BatchId]) -> StoreResult<Vec<UndoReport>> {
+    batches
+        .iter()
+        .rev()
+        .map(|batch| store.undo(&[*batch], UndoPolicy::AllOrNothing))
+        .collect()
+}
+
+fn not_undone(whole: &UndoReport, restored: usize, left: usize, run: Option<RunId>) -> String {
+    let rows = match whole.conflicts.len() {
+        1 => "1 row was".to_owned(),
+        many => format!("{many} rows were"),
+    };
+    let mut text = format!("{rows} changed again by another program");
+    if restored > 0 {
+        text += &format!("; {restored} rows were restored, but {left} of its batches remain");
+    }
+    if let Some(run) = run {
+        text += &format!(" (hearing-updater rollback --run {run} --force undoes the rest)");
+    }
+    text
 }
 
 fn only_native(told: &Told) -> bool {
