@@ -456,4 +456,5 @@ def test_an_hour_without_requests_is_no_failure(
     result = told().run_daily_update()
     assert result["success"]
     assert len(result["metrics"]["deferred"]) > 10
-    assert receiver.bodies == []
+    # It is told as what it is.
+    assert [body["title"] for body in receiver.bodies] == ["Request limit of the API used up"]
