@@ -159,6 +159,9 @@ impl Engine {
             let chamber = meeting.chamber.map(Chamber::for_path);
             let reason = format!("committee {code} could not be looked up: {error}");
             self.note_failure(&error, &reason);
+            if matches!(error, ApiError::RateLimited { .. }) {
+                self.state().over_limit += 1;
+            }
             self.state()
                 .fail(&meeting.event_id, chamber, DeferKind::Fetch, &reason);
             codes.insert(code);
