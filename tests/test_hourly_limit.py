@@ -35,6 +35,8 @@ def test_every_hour_brings_more_until_all_is_stored(
             if not metrics.get("deferred"):
                 break
             assert done > 0, metrics
+            # Not only those that name no committee.
+            assert count(filled_db, "hearing_committees") > 0
         assert metrics.get("deferred") is None
         assert count(filled_db, "hearings") >= before
 

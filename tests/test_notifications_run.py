@@ -458,3 +458,15 @@ def test_an_hour_without_requests_is_no_failure(
     assert len(result["metrics"]["deferred"]) > 10
     # It is told as what it is.
     assert [body["title"] for body in receiver.bodies] == ["Request limit of the API used up"]
+
+
+def test_committees_that_the_hour_left_no_request_for_are_told_as_that(
+    world: World, told: Told, receiver: Receiver
+) -> None:
+    world.put(meeting(1, committees=[{"systemCode": "hsfa05", "name": "Another"}]))
+    world.sandbox.rate_limit = 2  # the list and the meeting
+    updater = told()
+    assert updater.run_daily_update()["success"]
+    [event] = updater.metrics.deferred
+    assert "committee hsfa05 could not be looked up: the hourly request limit" in event["reason"]
+    assert [body["title"] for body in receiver.bodies] == ["Request limit of the API used up"]

@@ -10,11 +10,13 @@ use tracing::{info, warn};
 
 use super::Engine;
 use super::face::Face;
+use super::fetch::Fetched;
 use crate::api::{ApiError, Get, REQUESTS_A_COMMITTEE, fetch_committee_with_parents};
 use crate::batch::Code;
-use crate::domain::Parsed;
+use crate::domain::{Chamber, Parsed};
 use crate::python::client::Source;
 use crate::python::watch::Watch;
+use crate::store::DeferKind;
 
 impl Engine {
     /// Looks up, of the codes that records name, those that are neither stored nor looked up yet. ->
@@ -134,13 +136,42 @@ impl Engine {
     }
 
     /// Which committee of a meeting nobody could ask for, and why.
-    pub(super) fn not_looked_up(&self, parsed: &Parsed) -> Option<(String, ApiError)> {
+    fn not_looked_up(&self, parsed: &Parsed) -> Option<(String, ApiError)> {
         let state = self.state();
         let mut named = parsed.meeting.committees.iter();
         named.find_map(|committee| {
             let error = state.not_had.get(&committee.system_code)?;
             Some((committee.system_code.clone(), error.clone()))
         })
+    }
+
+    /// A meeting whose committee nobody could ask for is set aside alone: in a batch it would keep
+    /// the others out.
+    pub(super) fn without_unresolved(&self, fetched: Vec<Fetched>) -> Vec<Fetched> {
+        let (mut complete, mut codes) = (Vec::with_capacity(fetched.len()), HashSet::new());
+        let before = fetched.len();
+        for one in fetched {
+            let Some((code, error)) = self.not_looked_up(&one.parsed) else {
+                complete.push(one);
+                continue;
+            };
+            let meeting = &one.parsed.meeting;
+            let chamber = meeting.chamber.map(Chamber::for_path);
+            let reason = format!("committee {code} could not be looked up: {error}");
+            self.note_failure(&error, &reason);
+            if matches!(error, ApiError::RateLimited { .. }) {
+                self.state().over_limit += 1;
+            }
+            self.state()
+                .fail(&meeting.event_id, chamber, DeferKind::Fetch, &reason);
+            codes.insert(code);
+        }
+        if !codes.is_empty() {
+            warn!(target: "updaters.daily_updater",
+                "{} meetings are set aside, as their committees could not be looked up: {}",
+                before - complete.len(), first_ten(&codes));
+        }
+        complete
     }
 
     /// What validation has to know of a code that is not among the usable ones.
@@ -174,7 +205,7 @@ pub(super) fn named_in<'a>(records: impl Iterator<Item = &'a Arc<Parsed>>) -> Ha
         .collect()
 }
 
-pub(super) fn first_ten<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+fn first_ten<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     let mut names: Vec<&str> = names.into_iter().map(String::as_str).collect();
     names.sort_unstable();
     let shown = names.get(..10).unwrap_or(&names).join(", ");

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::committees::{first_ten, named_in};
+use super::committees::named_in;
 use super::face::Face;
 use super::progress::Progress;
 use super::{Engine, errors};
@@ -27,11 +27,11 @@ use crate::update::{Mode, lookback, select};
 const WINDOW: usize = 250;
 
 /// A meeting's record as the API gave it, and what the parser made of it.
-struct Fetched {
+pub(super) struct Fetched {
     /// Its place in what was asked for.
     at: usize,
     value: Value,
-    parsed: Arc<Parsed>,
+    pub(super) parsed: Arc<Parsed>,
 }
 
 /// A window's meetings on their way: what is still to be asked for, and how far it is.
@@ -162,32 +162,6 @@ impl Engine {
         // Answers come in any order; batches are cut in the list's.
         fetched.sort_by_key(|one| one.at);
         Ok(self.without_unresolved(fetched))
-    }
-
-    /// A meeting whose committee nobody could ask for is set aside alone: in a batch it would keep
-    /// the others out.
-    fn without_unresolved(&self, fetched: Vec<Fetched>) -> Vec<Fetched> {
-        let (mut complete, mut codes) = (Vec::with_capacity(fetched.len()), HashSet::new());
-        let before = fetched.len();
-        for one in fetched {
-            let Some((code, error)) = self.not_looked_up(&one.parsed) else {
-                complete.push(one);
-                continue;
-            };
-            let meeting = &one.parsed.meeting;
-            let chamber = meeting.chamber.map(Chamber::for_path);
-            let reason = format!("committee {code} could not be looked up: {error}");
-            self.note_failure(&error, &reason);
-            self.state()
-                .fail(&meeting.event_id, chamber, DeferKind::Fetch, &reason);
-            codes.insert(code);
-        }
-        if !codes.is_empty() {
-            warn!(target: "updaters.daily_updater",
-                "{} meetings are set aside, as their committees could not be looked up: {}",
-                before - complete.len(), first_ten(&codes));
-        }
-        complete
     }
 
     /// Lists the window and chooses what to ask for; a full run keeps later windows for later calls.
@@ -386,7 +360,7 @@ impl Engine {
     }
 
     /// Counts it, unless it is only that the hour has no request left.
-    fn note_failure(&self, err: &ApiError, reason: &str) {
+    pub(super) fn note_failure(&self, err: &ApiError, reason: &str) {
         if !matches!(err, ApiError::RateLimited { .. }) {
             let mut state = self.state();
             state.details_failed += 1;

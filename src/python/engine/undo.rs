@@ -276,18 +276,19 @@ fn each_alone(store: &mut dyn Store, batches: &[BatchId]) -> StoreResult<Vec<Und
 }
 
 fn not_undone(whole: &UndoReport, restored: usize, left: usize, run: Option<RunId>) -> String {
-    let rows = match whole.conflicts.len() {
+    let rows = |count| match count {
         1 => "1 row was".to_owned(),
         many => format!("{many} rows were"),
     };
-    let mut text = format!("{rows} changed again by another program");
-    if restored > 0 {
-        text += &format!("; {restored} rows were restored, but {left} of its batches remain");
-    }
-    if let Some(run) = run {
-        text += &format!(" (hearing-updater rollback --run {run} --force undoes the rest)");
-    }
-    text
+    let changed = rows(whole.conflicts.len());
+    let part = match restored {
+        0 => String::new(),
+        some => format!("; {} restored, batches that remain: {left}", rows(some)),
+    };
+    let how = run.map_or_else(String::new, |run| {
+        format!(" (hearing-updater rollback --run {run} --force undoes the rest)")
+    });
+    format!("{changed} changed again by another program{part}{how}")
 }
 
 fn only_native(told: &Told) -> bool {
