@@ -22,6 +22,7 @@ from updaters.daily_updater import BatchResult, Checkpoint, DailyUpdater
 from updaters.sandbox import Sandbox
 from updaters.trial_gate import failures, integrity, memory, speed
 from updaters.trial_gate.answers import prepare
+from updaters.trial_gate.runs import environment
 from updaters.trial_gate.trial import Trial
 
 #: Changes that the sandbox of a trial holds, or more.
@@ -396,3 +397,14 @@ def test_too_much_memory_is_told() -> None:
     assert printed[-1] == "Requirement (< 100MB): ❌ FAIL"
     assert json.loads(found)["increase_mb"] > 100
     assert json.loads(found)["samples"]
+
+
+def test_memory_is_measured_whatever_the_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = subprocess.run(
+        [sys.executable, str(memory.LAUNCHER), "100", "true"],
+        env=environment("http://127.0.0.1:1"),
+        capture_output=True,
+        check=True,
+    )
+    assert "✅ PASS" in done.stdout.decode()

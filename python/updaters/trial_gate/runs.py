@@ -42,6 +42,8 @@ def environment(url: str, **variables: str) -> dict[str, str]:
         # The days that the plan names, however long ago the snapshot's last run was.
         "CATCH_UP": "false",
         "NOTIFICATION_ENABLED": "false",
+        # The lines that the plan greps have more than English letters; they are read as this.
+        "PYTHONIOENCODING": "utf-8",
         # The lines that the plan greps are of this level.
         "LOG_LEVEL": "DEBUG" if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG" else "INFO",
         **variables,
