@@ -321,7 +321,7 @@ def _row(path: Path, event_id: str) -> dict[str, Any] | None:
     database = _native.Database(str(path), read_only=True)
     try:
         row = database.hearing(event_id)
-        return None if row is None else {key: row[key] for key in row.keys()}  # noqa: SIM118
+        return None if row is None else dict(row)
     finally:
         database.close()
 

@@ -32,22 +32,24 @@ def seconds(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def baseline(trial: Trial, rounds: int, tell: Tell) -> dict[str, Any]:
     """Day 10: the flag off. The first run's log is the deliverable."""
-    runs = []
-    with replay(trial) as api:
-        for number in range(rounds):
-            first = number == 0
-            runs.append(
-                measure(
-                    trial,
-                    api.url,
-                    flag=False,
-                    log=BASELINE_LOG if first else None,
-                    keep=AFTER_BASELINE if first else None,
-                )
-            )
-            tell(_told("flag off", runs[-1]))
+    runs = _rounds(
+        trial, rounds, tell, "flag off", flag=False, log=BASELINE_LOG, keep=AFTER_BASELINE
+    )
     _deliver_metrics(trial, BASELINE_METRICS, runs[0])
     return {"runs": runs, "duration_seconds": seconds(runs), "metrics": runs[0]["metrics"]}
+
+
+def _rounds(
+    trial: Trial, rounds: int, tell: Tell, what: str, *, log: str, keep: str, **how: Any
+) -> list[dict[str, Any]]:
+    """The same run again and again; log and database of the first one are kept."""
+    runs: list[dict[str, Any]] = []
+    with replay(trial) as api:
+        for number in range(rounds):
+            first: dict[str, Any] = {"log": log, "keep": keep} if number == 0 else {}
+            runs.append(measure(trial, api.url, **how, **first))
+            tell(_told(what, runs[-1]))
+    return runs
 
 
 def batch(trial: Trial, rounds: int, tell: Tell) -> dict[str, Any]:
@@ -117,21 +119,17 @@ def _best(sizes: dict[str, Any]) -> dict[str, Any]:
 
 def large(trial: Trial, rounds: int, tell: Tell) -> dict[str, Any]:
     """Day 12, test 1.2: the long lookback, for 500 and more changes."""
-    runs = []
-    with replay(trial) as api:
-        for number in range(rounds):
-            first = number == 0
-            runs.append(
-                measure(
-                    trial,
-                    api.url,
-                    flag=True,
-                    lookback_days=trial.about["large_lookback_days"],
-                    log=LARGE_LOG if first else None,
-                    keep=AFTER_LARGE if first else None,
-                )
-            )
-            tell(_told("large set", runs[-1]))
+    days = trial.about["large_lookback_days"]
+    runs = _rounds(
+        trial,
+        rounds,
+        tell,
+        "large set",
+        flag=True,
+        lookback_days=days,
+        log=LARGE_LOG,
+        keep=AFTER_LARGE,
+    )
     return {
         "runs": runs,
         "duration_seconds": seconds(runs),
