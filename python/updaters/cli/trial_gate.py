@@ -132,7 +132,7 @@ def _check(args: argparse.Namespace) -> None:
         ("large_lookback_days", 1, 3650),
         ("latency_ms", 0, 60_000),
         ("rounds", 1, 1000),
-        ("hours", 0, 10_000),
+        ("hours", 1, 8_784),
     ):
         value = getattr(args, name)
         if value is not None and not low <= value <= high:
