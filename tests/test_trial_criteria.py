@@ -195,6 +195,15 @@ def test_hours_that_were_not_watched_are_a_condition() -> None:
     assert "3.5 of 48 hours" in verdict(found)["conditions"][0]
 
 
+def test_what_could_not_be_tried_here_is_a_condition() -> None:
+    found = results(failures__cases__disk_full__passed=None, integrity__same=None)
+    assert verdict(found)["verdict"] == "proceed"
+    assert verdict(found)["conditions"] == [
+        "Disk could not be tried: 0 rows.",
+        "What both modes stored was not compared row by row.",
+    ]
+
+
 def test_hours_with_batches_are_half_of_them() -> None:
     found = results(observe__phases=[{"mode": "plain", "hours_covered": 48.0}])
     assert verdict(found)["conditions"] == [
@@ -213,6 +222,15 @@ def test_hours_with_batches_are_half_of_them() -> None:
         ({"failures__cases__disk_full__passed": False}, "iterate"),
         ({"verify__checks": [FLAG, {"name": "Tests", "ok": False, "seen": "1 failed"}]}, "iterate"),
         ({"batch__runs": [{"exit_code": -11}, {"exit_code": 0}]}, "iterate"),
+        ({"batch__runs": [{"exit_code": 0, "metrics": {"error_count": 9}}]}, "iterate"),
+        (
+            {
+                "batch__runs": [
+                    {"exit_code": 0, "metrics": {"batch_processing": {"batches_failed": 1}}}
+                ]
+            },
+            "iterate",
+        ),
         ({"batch__runs": [{"exit_code": -11}, {"exit_code": 1}]}, "abort"),
         (
             {

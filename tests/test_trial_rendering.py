@@ -272,6 +272,9 @@ def test_one_that_a_person_went_by_is_withdrawn_and_told_of(folder: Folder) -> N
     assert "An earlier rollout checklist no longer holds" in rendered(trial)
     assert not (trial.out / CHECKLIST).exists()
     assert (trial.out / WITHDRAWN).read_text(encoding="utf-8") == ticked
+    # The ticks come back with it.
+    folder.found["batch"]["difference_percent"] = 1.5
+    assert "- [x]" in rendered(folder.write(), CHECKLIST)
 
 
 def test_ticks_stay_and_are_no_edit(folder: Folder) -> None:

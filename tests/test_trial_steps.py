@@ -74,8 +74,15 @@ def test_a_refused_step_begins_no_trial(gate: Gate) -> None:
 def test_a_trial_that_measured_nothing_can_still_be_another(gate: Gate) -> None:
     gate("toggle", code=1, CONGRESS_API_KEY="DEMO_KEY")
     assert gate.about()["source"] == "live"
-    gate("toggle", "--sandbox", *QUICK, "--latency-ms", "0")
+    gate("verify", code=1, CONGRESS_API_KEY="DEMO_KEY")
+    other = gate.folder / "other.db"
+    _native.init_database(str(other))
+    gate("toggle", "--sandbox", *QUICK, "--latency-ms", "0", "--db", "other.db")
     assert gate.about()["source"] == "sandbox"
+    assert gate.about()["database"] == str(other)
+    # What was looked at of the other one is forgotten.
+    assert not (gate.home / "results" / "verify.json").exists()
+    assert (gate.home / "snapshot.db").stat().st_size < (gate.folder / "database.db").stat().st_size
 
 
 def test_report_and_status_without_a_trial(gate: Gate) -> None:
@@ -114,9 +121,9 @@ def test_somebody_elses_log_is_not_overwritten(gate: Gate) -> None:
     gate.logs.mkdir()
     mine = gate.logs / "trial_gate_phase22_baseline.log"
     mine.write_text("my own baseline")
-    done = gate("baseline", "--sandbox", *QUICK, code=1)
-    assert "trial_gate_phase22_baseline.log is there and not this trial's" in done.stderr
-    assert mine.read_text() == "my own baseline"
+    line = gate.refused("baseline", "--sandbox", *QUICK, says="is there and not this trial's")
+    assert "trial_gate_phase22_baseline.log" in line
+    assert not gate.home.exists()
     gate("baseline", *QUICK, "--again", "--latency-ms", "0")
     assert "DISABLED" in mine.read_text()
 
@@ -126,6 +133,8 @@ def test_a_half_written_result(begun: Gate) -> None:
     path.write_text(path.read_text()[:100])
     for step in ("batch", "report", "status", "baseline"):
         begun.refused(step, says=("baseline.json", "cannot be read", "left as it is"))
+    path.write_text("{}")
+    begun.refused("status", says=("baseline.json", "it has no data", "left as it is"))
 
 
 # --- one trial, one database -------------------------------------------------------------------

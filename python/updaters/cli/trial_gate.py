@@ -160,10 +160,12 @@ def _begin(trial: "Trial", args: argparse.Namespace) -> None:
     needed = next((step.needs for step in STEPS if step.name == args.step), ())
     if needed:
         raise UpdaterError(not_yet(args.step, needed[0]))
+    # Before anything is made.
+    _nothing_in_the_way(trial, args)
     settings = common.settings_for(args)
     if args.congress is None:
         given["congress"] = settings.target_congress
-    # Tells of what is not there, or no hearings database, before anything is made.
+    # Tells of what is not there, or no hearings database.
     args.db = settings.database_path
     common.open_database(args, read_only=True).close()
     trial.begin(given, Path(settings.database_path))
@@ -195,7 +197,7 @@ def _run_all(trial: "Trial", args: argparse.Namespace) -> int:
     from updaters.trial_gate.steps import OBSERVE, STEPS
 
     started, failed = time.monotonic(), False
-    _needs_in_the_way(trial, args)
+    _nothing_in_the_way(trial, args)
     for step in (*STEPS, OBSERVE):
         if trial.result(step.name) is not None and not args.again and step is not OBSERVE:
             common.say(f"{step.name}: measured already (--again measures it anew)")
@@ -213,17 +215,15 @@ def _run_all(trial: "Trial", args: argparse.Namespace) -> int:
     return common.FAILED if failed else code
 
 
-def _needs_in_the_way(trial: "Trial", args: argparse.Namespace) -> None:
+def _nothing_in_the_way(trial: "Trial", args: argparse.Namespace) -> None:
     """Foreign files are told of before the first minute is spent."""
-    from updaters.trial_gate.steps import STEPS
+    from updaters.trial_gate.steps import STEPS, foreign_file
 
-    names = tuple(name for step in STEPS for name in step.files)
+    steps = (step for step in STEPS if args.step in (step.name, "run"))
+    names = tuple(name for step in steps for name in step.files)
     foreign = [] if args.again else trial.in_the_way(names)
     if foreign:
-        raise UpdaterError(
-            f"{trial.out / foreign[0]} is there and not this trial's: move it away, "
-            "use another --out, or overwrite it with --again"
-        )
+        raise UpdaterError(foreign_file(trial, foreign[0]))
 
 
 def _report(trial: "Trial", args: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ def recommend(criteria: list[dict[str, str]], results: Results, hours: float) ->
     if open_ones:
         why.append(f"Not measured: {', '.join(open_ones)}.")
     why += _not_as_expected(results)
-    conditions = _conditions(results.get("observe"), hours)
+    conditions = _conditions(results.get("observe"), hours) + _untried(results)
     if why:
         return {"verdict": "iterate", "why": why, "conditions": conditions}
     return {
@@ -71,6 +71,13 @@ def _crashed(run: Mapping[str, Any]) -> bool:
     return run["exit_code"] != 0 or validated is False
 
 
+def _marred(run: Mapping[str, Any]) -> bool:
+    """It ended well, but not everything in it did."""
+    metrics = run.get("metrics", {})
+    failed = metrics.get("batch_processing", {}).get("batches_failed", 0)
+    return bool(failed or metrics.get("error_count", 0))
+
+
 def _not_as_expected(results: Results) -> list[str]:
     """What no criterion stands for."""
     why = []
@@ -82,12 +89,29 @@ def _not_as_expected(results: Results) -> list[str]:
     for check in verified["checks"] if verified else []:
         if check["ok"] is False:
             why.append(f"{check['name']}: not so: {check['seen']}.")
-    if sum(map(_crashed, _runs(results))) == 1:
+    runs = _runs(results)
+    if sum(map(_crashed, runs)) == 1:
         why.append("One of the measured runs failed.")
+    marred = sum(map(_marred, runs))
+    if marred:
+        why.append(f"{marred} of {len(runs)} measured runs had failed batches or errors.")
     observed = results.get("observe")
     if observed and observed["statuses"]["critical"]:
         why.append(f"{observed['statuses']['critical']} critical health checks were observed.")
     return why
+
+
+def _untried(results: Results) -> list[str]:
+    """What this machine or these answers did not allow, and no criterion stands for."""
+    injected, integrity = results.get("failures"), results.get("integrity")
+    found = [
+        f"{case['title']} could not be tried: {case['seen']}."
+        for case in (injected["cases"] if injected else {}).values()
+        if case["passed"] is None
+    ]
+    if integrity and integrity["same"] is None:
+        found.append("What both modes stored was not compared row by row.")
+    return found
 
 
 def _conditions(observed: Mapping[str, Any] | None, hours: float) -> list[str]:

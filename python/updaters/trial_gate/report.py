@@ -43,8 +43,9 @@ def render(trial: Trial, hours: float = HOURS, *, again: bool = False) -> dict[s
         for name in names:
             _must_be_ours(trial, known, name)
     if not proceed and known.state(CHECKLIST) in ("ours", "edited"):
-        # Somebody may have begun to go by it.
+        # Somebody may have begun to go by it; an earlier one's ticks are in it.
         os.replace(trial.out / CHECKLIST, trial.out / WITHDRAWN)
+    if not proceed and (trial.out / WITHDRAWN).exists():
         found["issues"].append(
             f"An earlier rollout checklist no longer holds: it is {WITHDRAWN} now."
         )
@@ -63,10 +64,11 @@ def render(trial: Trial, hours: float = HOURS, *, again: bool = False) -> dict[s
 
 
 def _as_ticked(trial: Trial, text: str) -> str:
-    """A checklist with the boxes ticked that a person has ticked in the one that lies there."""
-    path = trial.out / CHECKLIST
-    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    ticked = {_unticked(line) for line in old.splitlines() if line != _unticked(line)}
+    """A checklist with the boxes ticked that a person has ticked before."""
+    ticked = set()
+    for path in (trial.out / CHECKLIST, trial.out / WITHDRAWN):
+        old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        ticked |= {_unticked(line) for line in old.splitlines() if line != _unticked(line)}
     lines = (
         line.replace("[ ]", "[x]", 1) if line in ticked else line
         for line in text.splitlines(keepends=False)

@@ -101,6 +101,14 @@ def not_yet(step: str, needed: str) -> str:
     return f"{step} needs {needed}, which was not run: hearing-updater trial-gate {needed}"
 
 
+def foreign_file(trial: Trial, name: str) -> str:
+    """That it is not overwritten, and what to do."""
+    return (
+        f"{trial.out / name} is there and not this trial's: move it away, "
+        "use another --out, or overwrite it with --again"
+    )
+
+
 def perform(trial: Trial, step: Step, rounds: int | None, tell: Tell, *, again: bool) -> None:
     """Run one step and keep what it measured. What is there already is not overwritten unless
     `again`; a step that fails or is interrupted leaves the earlier result as it was."""
@@ -112,10 +120,7 @@ def perform(trial: Trial, step: Step, rounds: int | None, tell: Tell, *, again: 
             raise UpdaterError(f"{step.name} was run already: --again measures it anew")
         in_the_way = trial.in_the_way(step.files)
         if in_the_way:
-            raise UpdaterError(
-                f"{trial.out / in_the_way[0]} is there and not this trial's: move it away, "
-                "use another --out, or overwrite it with --again"
-            )
+            raise UpdaterError(foreign_file(trial, in_the_way[0]))
     started_at, started = now(), time.perf_counter()
     outcome = "failed"
     try:

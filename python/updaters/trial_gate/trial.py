@@ -25,6 +25,8 @@ CHECKLIST = "PRODUCTION_ROLLOUT_CHECKLIST.md"
 HEALTH = "trial_gate_health.log"
 ANSWERS = "answers.jsonl.gz"
 
+#: Steps that hang on no run: what a trial is of can still be changed after them.
+PRELIMINARY = frozenset({"verify", "micro", "observe"})
 #: What a trial is of; what is given once holds for all of its steps.
 DEFAULTS: Mapping[str, Any] = {
     "congress": 119,
@@ -69,8 +71,15 @@ class Trial:
 
     @property
     def bound(self) -> bool:
-        """Whether something was measured or recorded, so that what the trial is of stays."""
-        return any((self.home / "results").glob("*.json")) or (self.home / ANSWERS).exists()
+        """Whether answers were recorded or a run was measured: then what the trial is of stays."""
+        measured = {path.stem for path in (self.home / "results").glob("*.json")}
+        return bool(measured - PRELIMINARY) or (self.home / ANSWERS).exists()
+
+    def _start_over(self) -> None:
+        """Forget what a trial of something else had looked at."""
+        for step in PRELIMINARY:
+            (self.home / "results" / f"{step}.json").unlink(missing_ok=True)
+        (self.home / "snapshot.db").unlink(missing_ok=True)
 
     @property
     def begun(self) -> bool:
@@ -98,7 +107,11 @@ class Trial:
         given = {name: value for name, value in given.items() if value is not None}
         if self.begun and not self.bound:
             # Nothing hangs on what was said at first.
+            if "database" in given:
+                given["database"] = str(Path(given["database"]).resolve())
             given = {**self.about, **given}
+            if given != self.about:
+                self._start_over()
             database = Path(given["database"])
         elif self.begun:
             if "database" in given:
@@ -218,13 +231,14 @@ class Trial:
     def result(self, step: str) -> dict[str, Any] | None:
         """What a step measured; None where it was not run to its end."""
         path = self.home / "results" / f"{step}.json"
-        return _read_json(path)["data"] if path.exists() else None
+        found: dict[str, Any] | None = _read_result(path)["data"] if path.exists() else None
+        return found
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Step -> `{started_at, ended_at, seconds, data}`, of all that were run to their end."""
         folder = self.home / "results"
         found = sorted(folder.glob("*.json")) if folder.is_dir() else []
-        return {path.stem: _read_json(path) for path in found}
+        return {path.stem: _read_result(path) for path in found}
 
     def keep(self, step: str, started_at: str, seconds: float, data: Mapping[str, Any]) -> None:
         """Note what a step measured."""
@@ -271,6 +285,21 @@ class Trial:
         return [name for name in names if name not in ours and (self.out / name).exists()]
 
 
+def _read_result(path: Path) -> dict[str, Any]:
+    found = _read_json(path)
+    if not isinstance(found.get("data"), dict):
+        raise _unreadable(path, "it has no data")
+    return found
+
+
+def _unreadable(path: Path, problem: str) -> UpdaterError:
+    step = path.parent.name == "results"
+    todo = "remove it to measure that step again, or " if step else ""
+    return UpdaterError(
+        f"{path} cannot be read ({problem}): it is left as it is; {todo}use another --out"
+    )
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -279,10 +308,4 @@ def _read_json(path: Path) -> dict[str, Any]:
         problem = "it is no JSON object"
     except (OSError, ValueError) as exc:
         problem = str(exc)
-    step = path.parent.name == "results"
-    todo = (
-        "remove it to measure that step again, or use another --out"
-        if step
-        else "use another --out"
-    )
-    raise UpdaterError(f"{path} cannot be read ({problem}): it is left as it is; {todo}")
+    raise _unreadable(path, problem)
