@@ -124,7 +124,7 @@ def test_somebody_elses_log_is_not_overwritten(gate: Gate) -> None:
     line = gate.refused("baseline", "--sandbox", *QUICK, says="is there and not this trial's")
     assert "trial_gate_phase22_baseline.log" in line
     assert not gate.home.exists()
-    gate("baseline", *QUICK, "--again", "--latency-ms", "0")
+    gate("baseline", "--sandbox", *QUICK, "--again", "--latency-ms", "0")
     assert "DISABLED" in mine.read_text()
 
 
