@@ -8,6 +8,7 @@ from typing import Any
 
 from updaters.errors import UpdaterError
 from updaters.sandbox import Sandbox
+from updaters.trial_gate.look import reading
 from updaters.trial_gate.trial import ANSWERS, Trial
 
 #: Changes that the sandbox holds within the plan's lookback, and within its long one.
@@ -64,14 +65,10 @@ def _days(trial: Trial) -> int:
 
 def _record(trial: Trial, settings: Any) -> dict[str, Any]:
     """What any run of the trial asks for: the list, what it shows, and what is deferred."""
-    from updaters._native import Database
     from updaters.recording import record
 
-    database = Database(str(trial.snapshot), read_only=True)
-    try:
+    with reading(trial.snapshot) as database:
         deferred = database.deferred()
-    finally:
-        database.close()
     return record(
         settings,
         congress=trial.about["congress"],

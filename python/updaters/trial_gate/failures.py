@@ -11,6 +11,7 @@ from updaters.daily_updater import BatchResult, Checkpoint, DailyUpdater
 from updaters.sandbox import Sandbox
 from updaters.trial_gate import faults
 from updaters.trial_gate.answers import Tell, replay
+from updaters.trial_gate.look import counts, hearing, sound
 from updaters.trial_gate.runs import environment, last_line, length, run
 from updaters.trial_gate.trial import Trial
 
@@ -60,7 +61,7 @@ def plan_script(trial: Trial, _whole: int) -> dict[str, Any]:
         )
         lines = output.decode(errors="replace").splitlines()
         found = json.loads(lines[-1]) if code == 0 and lines else {}
-        stored = [event for event in ("TEST-119-001", "TEST-119-002") if _row(database, event)]
+        stored = [event for event in ("TEST-119-001", "TEST-119-002") if hearing(database, event)]
     return {
         "title": "Test 2.1, one invalid record in a batch of two",
         "passed": found.get("batches") == [2, 1, 1] and stored == ["TEST-119-002"],
@@ -83,11 +84,11 @@ def one_in_thousand(trial: Trial, _whole: int) -> dict[str, Any]:
                 api.set_meeting({**meeting, "eventId": f"TRIAL-{number:04}"})
             bad = f"TRIAL-{RECORDS // 2:04}"
             api.set_meeting({**api.meeting(bad), "date": "no date at all"})
-            before = _count(database)
+            before = counts(database)["hearings"]
             code, output, metrics = faults.run_on(trial, database, api.url, folder, days=30)
-        added = _count(database) - before
+        added = counts(database)["hearings"] - before
         batches = metrics.get("batch_processing", {})
-        sound = faults.sound(database)
+        intact = sound(database)
     total, good = batches.get("batch_count", 0), batches.get("batches_succeeded", 0)
     stored = metrics.get("hearings_added", 0) + metrics.get("hearings_updated", 0)
     errors = batches.get("batch_errors", [])
@@ -99,13 +100,13 @@ def one_in_thousand(trial: Trial, _whole: int) -> dict[str, Any]:
         and (total, good) == (expected_batches, expected_batches - 1)
         and stored == RECORDS - SIZE
         and added == RECORDS - SIZE
-        and sound,
+        and intact,
         "expected": f"{expected_batches - 1} of {expected_batches} batches and "
         f"{RECORDS - SIZE} of {RECORDS} records are stored; the failed batch names event {bad}",
         "seen": f"{_batches(total, good, total - good)}; {stored} records stored"
         if total
         else last_line(output),
-        "intact": sound,
+        "intact": intact,
         "batch_count": total,
         "batches_succeeded": good,
         "records": RECORDS,
@@ -184,7 +185,7 @@ def dies_half_way(trial: Trial, whole: int) -> dict[str, Any]:
             if event not in died and _same(trial.snapshot, database, event)
         ]
         metrics = updater.metrics
-        sound = faults.sound(database)
+        intact = sound(database)
     total, failed = metrics.batch_count, metrics.batches_failed
     return {
         "title": title,
@@ -192,9 +193,9 @@ def dies_half_way(trial: Trial, whole: int) -> dict[str, Any]:
         and (failed, metrics.batches_succeeded) == (1, total - 1)
         and not touched
         and not missing
-        and sound,
+        and intact,
         "expected": expected,
-        "intact": sound and not touched and not missing,
+        "intact": intact and not touched and not missing,
         "seen": f"{_batches(total, metrics.batches_succeeded, failed)}; "
         f"{len(touched)} of its {len(died)} records touched, "
         f"{len(missing)} of the other {len(changed) - len(died)} missing",
@@ -295,12 +296,12 @@ def rollback(trial: Trial, whole: int) -> dict[str, Any]:
             differences += found["differences"]
             exact += answered and not found["differences"]
         updater.db.close()
-        sound = faults.sound(database)
+        intact = sound(database)
     return {
         "title": title,
-        "passed": bool(done) and exact == len(done) and sound,
+        "passed": bool(done) and exact == len(done) and intact,
         "expected": expected,
-        "intact": sound and not differences,
+        "intact": intact and not differences,
         "seen": f"{exact} of {len(done)} batches restored exactly, {rows} rows compared, "
         f"{len(differences)} differ",
         "rollbacks": len(done),
@@ -317,29 +318,12 @@ def _event(item: Any) -> str:
     return str(item.get("new_data", item).get("eventId"))
 
 
-def _row(path: Path, event_id: str) -> dict[str, Any] | None:
-    database = _native.Database(str(path), read_only=True)
-    try:
-        row = database.hearing(event_id)
-        return None if row is None else dict(row)
-    finally:
-        database.close()
-
-
 def _same(one: Path, other: Path, event_id: str) -> bool:
     """Whether a hearing is in both files alike; columns that only one has do not count."""
-    was, now = _row(one, event_id), _row(other, event_id)
+    was, now = hearing(one, event_id), hearing(other, event_id)
     if was is None or now is None:
         return was is now
     return all(was[column] == now[column] for column in was.keys() & now.keys())
-
-
-def _count(path: Path) -> int:
-    database = _native.Database(str(path), read_only=True)
-    try:
-        return int(database.table_counts()["hearings"])
-    finally:
-        database.close()
 
 
 def _batches(total: int, good: int, bad: int) -> str:

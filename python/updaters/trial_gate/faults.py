@@ -11,6 +11,7 @@ from typing import Any
 from updaters import _native
 from updaters.errors import UpdaterError
 from updaters.trial_gate.answers import recorded_hours_ago, replay
+from updaters.trial_gate.look import sound
 from updaters.trial_gate.runs import (
     command,
     environment,
@@ -311,13 +312,3 @@ def api_down(trial: Trial, _whole: int) -> dict[str, Any]:
         "seen": f"exit code {code} after {asked} requests: {last_line(output)}; "
         f"the file is {'untouched' if untouched else 'CHANGED'}",
     }
-
-
-def sound(path: Path) -> bool:
-    """Integrity, foreign keys, duplicates, orphans: nothing is wrong with the file."""
-    database = _native.Database(str(path), read_only=True)
-    try:
-        found = database.soundness()
-    finally:
-        database.close()
-    return not (found["integrity"] or found["foreign_keys"] or found["orphans"])

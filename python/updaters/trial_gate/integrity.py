@@ -8,6 +8,7 @@ from updaters import _native
 from updaters.errors import UpdaterError
 from updaters.trial_gate import speed
 from updaters.trial_gate.answers import Tell
+from updaters.trial_gate.look import counts, reading
 from updaters.trial_gate.trial import Trial
 
 #: Written at other times in each run, and told apart by nothing else.
@@ -23,7 +24,7 @@ LEFT_BY: Mapping[str, str] = {
 
 def integrity(trial: Trial, tell: Tell) -> dict[str, Any]:
     """`databases`: name -> what the checks found; `same`: baseline against batches, row by row."""
-    before, known = _counts(trial.snapshot), _complaints(trial.snapshot)
+    before, known = counts(trial.snapshot), _complaints(trial.snapshot)
     databases = {}
     for name, step in LEFT_BY.items():
         path, result = trial.home / name, trial.result(step)
@@ -51,13 +52,10 @@ def _complaints(path: Path) -> Complaints:
     """What each check has to say of a database."""
     from scripts.verify_updates import UpdateValidator
 
-    database = _native.Database(str(path), read_only=True)
-    try:
+    with reading(path) as database:
         # PRAGMA integrity_check, whole, and PRAGMA foreign_key_check.
         damage = _native.integrity(database, full=True)
         foreign_keys = database.soundness()["foreign_keys"]
-    finally:
-        database.close()
     verified = UpdateValidator(str(path)).run_all_checks()["issues"]
     return {
         "integrity_check": damage,
@@ -74,7 +72,7 @@ def _look(
         check: [line for line in found if line not in known[check]]
         for check, found in _complaints(path).items()
     }
-    after = _counts(path)
+    after = counts(path)
     expected = before["hearings"] + metrics["hearings_added"]
     fewer = [
         table for table, rows in before.items() if table != "update_logs" and after[table] < rows
@@ -89,14 +87,6 @@ def _look(
         "tables_with_fewer_rows": fewer,
         "passed": not any(new.values()) and after["hearings"] == expected,
     }
-
-
-def _counts(path: Path) -> dict[str, int]:
-    database = _native.Database(str(path), read_only=True)
-    try:
-        return database.table_counts()
-    finally:
-        database.close()
 
 
 def _same(trial: Trial) -> dict[str, Any] | None:

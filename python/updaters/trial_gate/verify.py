@@ -10,6 +10,7 @@ from typing import Any
 
 from updaters.errors import UpdaterError
 from updaters.trial_gate.answers import Tell, prepare, probe, replay
+from updaters.trial_gate.look import counts
 from updaters.trial_gate.runs import run
 from updaters.trial_gate.trial import Trial
 
@@ -76,23 +77,13 @@ def _database(trial: Trial) -> Outcome:
     from scripts.verify_updates import UpdateValidator
 
     found = UpdateValidator(str(trial.snapshot)).run_all_checks()
-    count = _hearings(trial)
+    count = counts(trial.snapshot).get("hearings", 0)
     if not found["passed"]:
         return False, "; ".join(found["issues"][:3])
     if not count:
         return False, f"{trial.about['database']} has no hearings: fill it first"
     warnings = len(found["warnings"])
     return True, f"{count} hearings, no issues" + (f", {warnings} warnings" if warnings else "")
-
-
-def _hearings(trial: Trial) -> int:
-    from updaters._native import Database
-
-    database = Database(str(trial.snapshot), read_only=True)
-    try:
-        return int(database.table_counts().get("hearings", 0))
-    finally:
-        database.close()
 
 
 def _api(trial: Trial) -> Outcome:
