@@ -7,6 +7,7 @@
 pub mod api;
 pub mod batch;
 pub mod domain;
+pub mod faults;
 pub mod sandbox;
 pub mod store;
 pub mod update;

@@ -9,6 +9,26 @@ from typing_extensions import Self
 from updaters.values import BatchResult
 
 __version__: str
+CRASH_POINTS: bool
+"""Whether this build can be told to kill itself at a point (tests' builds only)."""
+
+def fault_points() -> list[str]:
+    """The points at which faults can be armed."""
+
+def arm_fault(
+    point: str, *, only: str | None = None, nth: int = 1, times: int | None = 1, errno: int = 5
+) -> int:
+    """Arms a fault for the whole process and gives its number. Used through `updaters.testing`.
+
+    It strikes at the `nth` passage of the point (of those with the label `only`), `times` times in
+    a row, or until it is disarmed. `errno` counts at "write", "truncate" and "delete".
+
+    Raises:
+        ValueError: the point is unknown, or a number is out of range.
+    """
+
+def disarm_fault(fault: int) -> int | None:
+    """How often the fault struck; None where none of this number is armed."""
 
 @final
 class Row:

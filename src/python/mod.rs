@@ -8,6 +8,7 @@ mod convert;
 mod database;
 mod engine;
 mod errors;
+mod faults;
 mod figures;
 mod files;
 mod interrupts;
@@ -60,6 +61,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(vitals::look_at_lock, m)?)?;
     m.add_function(wrap_pyfunction!(drain_logs, m)?)?;
     m.add_function(wrap_pyfunction!(in_thread, m)?)?;
+    faults::register(m)?;
     verify::register(m)?;
     sandbox::register(m)
 }

@@ -53,6 +53,8 @@ pub enum StoreError {
     NoTransaction,
     #[error("{what}: {problem}")]
     BadRecord { what: String, problem: String },
+    #[error(transparent)]
+    Ordered(#[from] crate::faults::Ordered),
     #[error("interrupted")]
     Interrupted,
     #[error("{path}: closed")]

@@ -101,6 +101,13 @@ pub struct BatchHead {
     pub kind: BatchKind,
 }
 
+impl BatchHead {
+    /// Such as "batch 2", where tests order faults.
+    pub(in crate::store) fn label(self) -> String {
+        format!("{} {}", self.kind.as_str(), self.number)
+    }
+}
+
 /// A hearing with everything of it that the diff compares.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StoredMeeting {

@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 use super::Engine;
 use super::face::Face;
 use super::fetch::deferred_dict;
+use crate::faults::{Point, reach};
 use crate::python::convert::to_sql;
 use crate::python::database::in_transaction;
 use crate::store::{
@@ -148,6 +149,16 @@ impl Engine {
                 return Ok(false);
             }
         };
+        let number = || {
+            checkpoint
+                .getattr("batch_number")
+                .map_or_else(|_| String::new(), |number| number.to_string())
+        };
+        if let Err(ordered) = reach(Point::RollBack, number) {
+            error!(target: "updaters.daily_updater", "rollback: {ordered}");
+            crate::python::logs::drain(py)?;
+            return Ok(false);
+        }
         if told.journal.is_empty() && only_native(&told) {
             return Ok(true);
         }

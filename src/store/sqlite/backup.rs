@@ -12,6 +12,7 @@ use super::classify::classify;
 use super::init::{io_error, sync_folder};
 use super::integrity::quick_check;
 use super::{SqliteStore, beside, locks};
+use crate::faults::{Point, reach};
 use crate::store::{StoreError, StoreResult};
 
 pub(super) const PREFIX: &str = "database_backup_";
@@ -75,7 +76,7 @@ impl SqliteStore {
                 })?;
                 match step {
                     StepResult::Done => break,
-                    StepResult::More => {}
+                    StepResult::More => reach(Point::Backup, String::new)?,
                     _ => {
                         let waited = started.elapsed();
                         if waited >= LIMIT {

@@ -11,6 +11,7 @@ use super::classify::classify;
 use super::db::text;
 use super::integrity::quick_check;
 use super::migrate;
+use crate::faults::{Point, reach};
 use crate::store::{Access, Health, Soundness, StoreError, StoreResult};
 
 /// Not this updater's business.
@@ -138,6 +139,7 @@ impl Health for SqliteStore {
         if self.access == Access::ReadOnly || self.head.is_some() {
             return Ok(());
         }
+        reach(Point::WalFold, String::new)?;
         match self
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::db::{Db, integer, quoted, sql_value, text};
 use super::{SqliteStore, committees, hearings_write, witnesses};
 use crate::domain::{Committee, Components, Meeting};
+use crate::faults::{Point, reach};
 use crate::store::{
     CommitteeName, Hearings, Related, Row, StoreError, StoreResult, StoredMeeting, Transactions,
     Written,
@@ -114,7 +115,10 @@ impl Hearings for SqliteStore {
         hearing_id: Option<i64>,
         components: Components,
     ) -> StoreResult<Written> {
-        hearings_write::write_meeting(self.writing()?, meeting, hearing_id, components)
+        let written =
+            hearings_write::write_meeting(self.writing()?, meeting, hearing_id, components)?;
+        reach(Point::Record, || meeting.event_id.clone())?;
+        Ok(written)
     }
 
     fn write_related(

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::classify::classify;
 use super::{beside, locks, migrate};
+use crate::faults::{Point, pass};
 use crate::store::{StoreError, StoreResult};
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -57,6 +58,7 @@ fn build(path: &Path) -> rusqlite::Result<()> {
 
 fn put_in_place(building: &Path, path: &Path, folder: &Path) -> io::Result<()> {
     File::open(building)?.sync_all()?;
+    pass(Point::Init, String::new);
     match std::fs::metadata(path) {
         // Somebody's empty file: replaced.
         Ok(facts) if facts.len() == 0 => std::fs::rename(building, path)?,

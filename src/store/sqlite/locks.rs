@@ -13,12 +13,9 @@
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod shim {
-    use std::ffi::{c_char, c_int, c_void};
-    use std::sync::OnceLock;
+    use std::ffi::{c_int, c_void};
 
-    use rusqlite::ffi;
-
-    static INSTALLED: OnceLock<bool> = OnceLock::new();
+    use super::super::syscalls;
 
     /// In place of `fcntl`. The real one is variadic in C; on these targets (System V x86-64, AAPCS64
     /// on Linux) a variadic call passes its first arguments in the same registers as a plain one, so a
@@ -84,33 +81,15 @@ mod shim {
     }
 
     pub(super) fn install() -> bool {
-        *INSTALLED.get_or_init(|| {
-            let name: *const c_char = c"fcntl".as_ptr();
-            // SAFETY: no connection of this library is open yet (`SqliteStore::open` and its siblings
-            // come through here first), the VFS lives as long as the process, and so does our
-            // function; SQLite keeps system calls as pointers of this untyped kind and casts them back.
-            unsafe {
-                // Before SQLite starts: its count of memory takes a mutex at every allocation, and a child
-                // forked while another thread holds that one would wait for it for ever.
-                ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
-                if ffi::sqlite3_initialize() != ffi::SQLITE_OK {
-                    return false;
-                }
-                let vfs = ffi::sqlite3_vfs_find(std::ptr::null());
-                if vfs.is_null() {
-                    return false;
-                }
-                let Some(set) = (*vfs).xSetSystemCall else {
-                    return false;
-                };
-                let ours: unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int = fcntl;
-                let untyped = std::mem::transmute::<
-                    unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int,
-                    unsafe extern "C" fn(),
-                >(ours);
-                set(vfs, name, Some(untyped)) == ffi::SQLITE_OK
-            }
-        })
+        let ours: unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int = fcntl;
+        // SAFETY: SQLite casts it back to what it is before it calls it.
+        let untyped = unsafe {
+            std::mem::transmute::<
+                unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int,
+                syscalls::Untyped,
+            >(ours)
+        };
+        syscalls::install(untyped)
     }
 }
 

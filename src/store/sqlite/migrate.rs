@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::SqliteStore;
 use super::classify::classify;
+use crate::faults::{Point, pass};
 use crate::store::{Access, StoreError, StoreResult};
 
 const NEWER_SCHEMA: &str = include_str!("newer_schema.sql");
@@ -129,6 +130,7 @@ fn apply(conn: &Connection) -> rusqlite::Result<Plan> {
     let plan = plan(conn)?;
     for addition in &plan.additions {
         conn.execute_batch(&addition.sql)?;
+        pass(Point::Migration, || addition.name.clone());
     }
     Ok(plan)
 }

@@ -33,6 +33,11 @@ mod migrate;
 mod open;
 mod restore;
 mod survey;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod syscalls;
 mod tables;
 mod transactions;
 mod undo;

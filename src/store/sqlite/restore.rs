@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::classify::classify;
 use super::init::{folder_of, io_error, sync_folder};
 use super::{backup, beside, locks, migrate};
+use crate::faults::{Point, reach};
 use crate::store::handle::let_go;
 use crate::store::{Patience, RunLock, StoreError, StoreResult};
 
@@ -68,6 +69,7 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         if let Some(kept) = &kept {
             kept.apply_to(&fresh).map_err(fails)?;
         }
+        reach(Point::Restore, String::new)?;
         std::fs::rename(&fresh, &database).map_err(fails)?;
         sync_folder(&folder).map_err(fails)?;
         Ok(RestoreReport {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::classify::classify;
 use super::{SqliteStore, journal};
+use crate::faults::{Point, pass, reach};
 use crate::store::{
     Access, Answer, BatchHead, BatchId, SqlParams, StoreError, StoreResult, Transactions,
 };
@@ -37,7 +38,11 @@ impl Transactions for SqliteStore {
             });
         }
         self.begin_immediate()?;
-        match self.open_batch(head) {
+        let begun = self.open_batch(head).and_then(|batch| {
+            reach(Point::Begun, || head.label())?;
+            Ok(batch)
+        });
+        match begun {
             Ok(batch) => Ok(batch),
             Err(error) => {
                 self.roll_back();
@@ -47,16 +52,18 @@ impl Transactions for SqliteStore {
     }
 
     fn commit(&mut self) -> StoreResult<Option<BatchId>> {
-        if self.head.is_none() {
+        let Some(head) = self.head else {
             return Err(StoreError::NoTransaction);
-        }
+        };
         let outcome = if self.conn.is_autocommit() {
             Err(StoreError::TransactionGone {
                 statement: "COMMIT".to_owned(),
             })
         } else {
             self.close_batch().and_then(|kept| {
+                reach(Point::Commit, || head.label())?;
                 self.run("COMMIT", "committing")?;
+                pass(Point::Committed, || head.label());
                 Ok(kept)
             })
         };

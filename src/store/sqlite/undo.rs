@@ -16,6 +16,7 @@ use super::undo_checks::{
     changed_again_by, dangling, dependants, events_of, mark_undone, still_to_undo,
 };
 use super::undo_rows::{delete, insert, update};
+use crate::faults::{Point, reach};
 use crate::store::{
     BatchHead, BatchId, BatchKind, StoreError, StoreResult, Transactions, UndoPolicy, UndoReport,
 };
@@ -65,6 +66,7 @@ pub(super) fn undo(
             return Ok(report);
         }
         mark_undone(db, &wanted, undo_batch)?;
+        reach(Point::Undo, String::new)?;
         report.undone = true;
         Ok(report)
     })

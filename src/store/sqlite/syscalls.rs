@@ -1,0 +1,123 @@
+//! The system calls of SQLite's unix VFS that are ours: `fcntl` for locks that belong to the open file
+//! (see `locks`), and those that change files, where tests can order faults (see `crate::faults`).
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::OnceLock;
+
+use rusqlite::ffi;
+
+use crate::faults::{Point, reach};
+
+static INSTALLED: OnceLock<bool> = OnceLock::new();
+
+/// A function of whatever shape, as SQLite keeps them.
+pub(super) type Untyped = unsafe extern "C" fn();
+
+/// The name of the file behind a descriptor, without its folder.
+fn name_of(fd: c_int) -> String {
+    std::fs::read_link(format!("/proc/self/fd/{fd}"))
+        .ok()
+        .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+        .unwrap_or_default()
+}
+
+fn set_errno(number: c_int) {
+    // SAFETY: the location is this thread's own, and always there.
+    unsafe { *libc::__errno_location() = number };
+}
+
+unsafe extern "C" fn write(fd: c_int, data: *const c_void, count: usize) -> isize {
+    #[cfg(feature = "crash-points")]
+    if let Some(torn) = crate::faults::crash::at_write(&|| name_of(fd)) {
+        if torn {
+            // SAFETY: half of what SQLite passed.
+            unsafe { libc::write(fd, data, count / 2) };
+        }
+        crate::faults::crash::die();
+    }
+    if let Err(ordered) = reach(Point::Write, || name_of(fd)) {
+        set_errno(ordered.errno);
+        return -1;
+    }
+    // SAFETY: the arguments are SQLite's own, passed through.
+    unsafe { libc::write(fd, data, count) }
+}
+
+unsafe extern "C" fn ftruncate(fd: c_int, size: libc::off_t) -> c_int {
+    if let Err(ordered) = reach(Point::Truncate, || name_of(fd)) {
+        set_errno(ordered.errno);
+        return -1;
+    }
+    // SAFETY: as above.
+    unsafe { libc::ftruncate(fd, size) }
+}
+
+unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
+    let name = || {
+        // SAFETY: SQLite passes a path that ends with a zero.
+        let path = unsafe { CStr::from_ptr(path) }.to_string_lossy();
+        path.rsplit('/').next().unwrap_or_default().to_owned()
+    };
+    if let Err(ordered) = reach(Point::Delete, name) {
+        set_errno(ordered.errno);
+        return -1;
+    }
+    // SAFETY: as above.
+    unsafe { libc::unlink(path) }
+}
+
+/// Puts the replacements in place, once, before the first database is opened.
+/// -> whether SQLite took them all.
+pub(super) fn install(fcntl: Untyped) -> bool {
+    *INSTALLED.get_or_init(|| {
+        let write: unsafe extern "C" fn(c_int, *const c_void, usize) -> isize = write;
+        let ftruncate: unsafe extern "C" fn(c_int, libc::off_t) -> c_int = ftruncate;
+        let unlink: unsafe extern "C" fn(*const c_char) -> c_int = unlink;
+        // SAFETY: no connection of this library is open yet (`SqliteStore::open` and its siblings come
+        // through here first), the VFS lives as long as the process, and so do our functions; SQLite
+        // keeps system calls as pointers of this untyped kind and casts them back.
+        unsafe {
+            // Before SQLite starts: its count of memory takes a mutex at every allocation, and a child
+            // forked while another thread holds that one would wait for it for ever.
+            ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
+            if ffi::sqlite3_initialize() != ffi::SQLITE_OK {
+                return false;
+            }
+            let vfs = ffi::sqlite3_vfs_find(std::ptr::null());
+            if vfs.is_null() {
+                return false;
+            }
+            let Some(set) = (*vfs).xSetSystemCall else {
+                return false;
+            };
+            let replaced: [(&CStr, Untyped); 4] = [
+                (c"fcntl", fcntl),
+                (
+                    c"write",
+                    std::mem::transmute::<
+                        unsafe extern "C" fn(c_int, *const c_void, usize) -> isize,
+                        Untyped,
+                    >(write),
+                ),
+                (
+                    c"ftruncate",
+                    std::mem::transmute::<
+                        unsafe extern "C" fn(c_int, libc::off_t) -> c_int,
+                        Untyped,
+                    >(ftruncate),
+                ),
+                (
+                    c"unlink",
+                    std::mem::transmute::<unsafe extern "C" fn(*const c_char) -> c_int, Untyped>(
+                        unlink,
+                    ),
+                ),
+            ];
+            replaced
+                .iter()
+                .all(|(name, call)| set(vfs, name.as_ptr(), Some(*call)) == ffi::SQLITE_OK)
+        }
+    })
+}
