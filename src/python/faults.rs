@@ -17,7 +17,10 @@ fn fault_points() -> Vec<&'static str> {
 
 /// Arms a fault for the whole process; -> its number.
 #[pyfunction]
-#[pyo3(signature = (point, *, only=None, nth=1, times=Some(1), errno=5))]
+#[pyo3(
+    signature = (point, *, only=None, nth=1, times=Some(1), errno=5),
+    text_signature = "(point, *, only=None, nth=1, times=1, errno=5)"
+)]
 fn arm_fault(
     point: &str,
     only: Option<String>,
