@@ -275,6 +275,12 @@ class Engine:
     @property
     def windows_left(self) -> int: ...
     @property
+    def window_share(self) -> tuple[float, float]:
+        """Of the run's progress: per cent before the window under way, and its own per cent."""
+
+    def store_committees(self, updater: Any) -> None:
+        """The committees that a full run listed and the database lacks."""
+    @property
     def over_limit(self) -> int: ...
     @property
     def not_undone(self) -> str | None: ...

@@ -225,6 +225,7 @@ class Run:
                 logger.info("✓ Batch processing ENABLED - using Phase 2.3.1 batch processing")
             else:
                 logger.info("Batch processing DISABLED - using Phase 2.2 standard processing")
+            self._engine.store_committees(updater)
         if batched:
             updater.metrics.batch_processing_enabled = True
             updater._apply_updates_with_batches(changes)
@@ -365,9 +366,12 @@ class Run:
     def _tell(self, phase: str, message: str, percent: float) -> None:
         if self.progress is None:
             return
-        checked, percent = self._updater.metrics.hearings_checked, round(percent, 1)
+        checked = self._updater.metrics.hearings_checked
+        # A full run tells of its windows, one after the other.
+        before, share = self._engine.window_share
         # What is told while native code waits goes on from here.
         self._engine.told_progress(phase, message, checked, self._found, percent)
+        percent = before + percent * share / 100
         self.progress(
             {
                 "phase": phase,
@@ -375,6 +379,6 @@ class Run:
                 "hearings_checked": checked,
                 "total_hearings": checked,
                 "hearings_found": self._found,
-                "percent": percent,
+                "percent": round(percent, 1),
             }
         )

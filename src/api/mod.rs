@@ -3,6 +3,7 @@
 mod answer;
 mod breaker;
 mod client;
+mod committee_list;
 mod committees;
 mod details;
 mod endpoint;
@@ -17,6 +18,7 @@ mod settings;
 
 pub use breaker::{Breaker, BreakerState, BreakerStats};
 pub use client::Client;
+pub use committee_list::list_committees;
 pub use committees::{
     REQUESTS_A_COMMITTEE, committee_endpoints, fetch_committee, fetch_committee_with_parents,
 };

@@ -222,6 +222,8 @@ pub trait Ledger {
     /// A small fact of ours, such as "has held 100 hearings".
     fn fact(&mut self, key: &str) -> StoreResult<Option<String>>;
     fn set_fact(&mut self, key: &str, value: &str) -> StoreResult<()>;
+    /// Harmless where there is no such fact.
+    fn forget_fact(&mut self, key: &str) -> StoreResult<()>;
 }
 
 /// What the checks need. Reads only.

@@ -64,6 +64,8 @@ pub enum BatchKind {
     Salvage,
     /// `_update_related_data`.
     Related,
+    /// The committees of a full run, before its meetings.
+    Committees,
     /// `update_date`s that moved while nothing else did.
     Dates,
     /// The undoing of earlier batches.
@@ -83,6 +85,7 @@ impl BatchKind {
             Self::Plain => "plain",
             Self::Salvage => "salvage",
             Self::Related => "related",
+            Self::Committees => "committees",
             Self::Dates => "dates",
             Self::Undo => "undo",
             Self::Manual => "manual",

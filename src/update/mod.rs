@@ -3,6 +3,7 @@
 
 mod checks;
 mod diff;
+mod full;
 mod historical;
 mod select;
 mod undo;
@@ -11,6 +12,7 @@ mod window;
 
 pub use checks::{CheckReport, MIN_HEARINGS, after_run, before_run, remember_size};
 pub use diff::{FieldDiff, diff, newer};
+pub use full::{FullRun, full_run, note_full_run};
 pub use historical::{
     Anomaly, Comparison, HISTORY_DAYS, Statistics, calls_for_alert, compare, days_ago, statistics,
 };

@@ -130,7 +130,8 @@ impl Engine {
         watch: &Watch,
         progress: &Progress,
     ) -> PyResult<Vec<Fetched>> {
-        let next = self.state().windows.pop_front();
+        let next = self.state().next_window();
+        progress.stretch(self.state().window_share());
         let wanted = match next {
             Some(window) => window,
             None => self.choose(face, source, watch, progress)?,
@@ -211,7 +212,7 @@ impl Engine {
             face.append("errors", problem)?;
         }
         face.count("hearings_checked", items.len())?;
-        let chosen = select(
+        let mut chosen = select(
             congress,
             mode,
             &items,
@@ -222,6 +223,9 @@ impl Engine {
         info!(target: "updaters.update",
             "{} meetings listed, {} to ask for ({} of them set aside by earlier runs, {} held back)",
             items.len(), chosen.wanted.len(), chosen.from_deferred, chosen.held.len());
+        if full {
+            self.begin_full(face, source, watch, &mut chosen.wanted, &known.dates)?;
+        }
         let mut state = self.state();
         state.held = known.held.into_iter().map(|hold| hold.event_id).collect();
         state.waiting = waiting(known.deferred);
@@ -238,7 +242,10 @@ impl Engine {
             windows.push(Vec::new());
         }
         state.windows = windows.into();
-        Ok(state.windows.pop_front().unwrap_or_default())
+        state.windows_in_all = state.windows.len();
+        let first = state.next_window().unwrap_or_default();
+        progress.stretch(state.window_share());
+        Ok(first)
     }
 
     /// `--event`: just these, held or not.

@@ -6,6 +6,7 @@ mod changes;
 mod committees;
 mod face;
 mod fetch;
+mod full;
 mod parsed;
 mod progress;
 mod records;
@@ -243,6 +244,18 @@ impl Engine {
     #[getter]
     fn windows_left(&self) -> usize {
         self.state().windows.len()
+    }
+
+    /// Where a window's share of the run's progress lies: so many per cent before it, and it makes so
+    /// many of them.
+    #[getter]
+    fn window_share(&self) -> (f64, f64) {
+        self.state().window_share()
+    }
+
+    /// The committees that a full run listed and the database lacks.
+    fn store_committees(&self, updater: Bound<'_, PyAny>) -> PyResult<()> {
+        self.write_listed_committees(&Face(updater))
     }
 
     /// Meetings that this run could not ask for, as the hourly limit is used up.

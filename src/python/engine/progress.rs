@@ -25,6 +25,8 @@ pub struct Progress {
     callback: Option<Py<PyAny>>,
     now: Mutex<Snapshot>,
     told: Mutex<(Instant, Snapshot)>,
+    /// Where what is told lies in the whole run: so many per cent before, and a share of so many.
+    stretch: Mutex<(f64, f64)>,
 }
 
 impl Progress {
@@ -33,7 +35,13 @@ impl Progress {
             callback: callback.filter(|c| !c.is_none()).map(Bound::unbind),
             now: Mutex::default(),
             told: Mutex::new((Instant::now(), Snapshot::default())),
+            stretch: Mutex::new((0.0, 100.0)),
         }
+    }
+
+    /// What is told from here on is a part of the run.
+    pub fn stretch(&self, part: (f64, f64)) {
+        *self.stretch.lock().unwrap_or_else(PoisonError::into_inner) = part;
     }
 
     /// Notes where the run stands; told at the next tick.
@@ -65,7 +73,9 @@ impl Progress {
         dict.set_item("hearings_checked", snapshot.checked)?;
         dict.set_item("total_hearings", snapshot.total)?;
         dict.set_item("hearings_found", snapshot.found)?;
-        dict.set_item("percent", (snapshot.percent * 10.0).round() / 10.0)?;
+        let (before, share) = *self.stretch.lock().unwrap_or_else(PoisonError::into_inner);
+        let percent = before + snapshot.percent * share / 100.0;
+        dict.set_item("percent", (percent * 10.0).round() / 10.0)?;
         callback.call1(py, (dict,))?;
         Ok(())
     }

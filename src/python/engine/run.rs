@@ -14,7 +14,8 @@ use crate::python::convert::{from_json, type_name};
 use crate::python::database::{in_transaction, in_transaction_of};
 use crate::store::{self, BatchKind, DeferKind, Deferred, PastRun, Store, StoreResult, UpdateLog};
 use crate::update::{
-    HISTORY_DAYS, after_run, before_run, compare, days_ago, minutes_since, remember_size,
+    HISTORY_DAYS, after_run, before_run, compare, days_ago, minutes_since, note_full_run,
+    remember_size,
 };
 
 /// Runs that an event may be answered 404 before it is dropped from the deferred ones.
@@ -218,7 +219,10 @@ impl Engine {
             .collect();
         let released: Vec<&String> = came_in.iter().filter(|id| held.contains(*id)).collect();
         let congress = face.congress()?;
-        let run = self.state().run;
+        let (run, came_to) = {
+            let state = self.state();
+            (state.run, state.came_to())
+        };
         let handle = face.handle()?;
         self.watch(face)?.store(py, |patience| {
             if !dates.is_empty() {
@@ -229,7 +233,7 @@ impl Engine {
                     Ok(())
                 })?;
             }
-            if failed.is_empty() && cleared.is_empty() && released.is_empty() {
+            if failed.is_empty() && cleared.is_empty() && released.is_empty() && came_to.is_none() {
                 return Ok(());
             }
             in_transaction(&handle, BatchKind::Bookkeeping, patience, |store| {
@@ -239,6 +243,9 @@ impl Engine {
                 store.undefer(&cleared)?;
                 for event_id in &released {
                     store.release(event_id)?;
+                }
+                if let Some((full, last)) = &came_to {
+                    note_full_run(store, congress, (!last).then_some(full))?;
                 }
                 Ok(())
             })

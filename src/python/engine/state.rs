@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use crate::api::{ApiError, Wanted};
 use crate::domain::{Committee, Notice};
 use crate::store::{BatchFigures, BatchId, DeferKind, Deferred, RunId, Soundness, Written};
+use crate::update::FullRun;
 
 /// An event that did not make it in, and why.
 #[derive(Debug, Clone)]
@@ -39,6 +40,13 @@ pub struct State {
     pub listed: bool,
     /// Windows of a full run still to come.
     pub windows: VecDeque<Vec<Wanted>>,
+    /// How many windows there are in all; 0 until the list is in hand.
+    pub windows_in_all: usize,
+    /// A full run that can go on where it was, and the last event of the window under way.
+    pub full: Option<FullRun>,
+    pub window_end: Option<String>,
+    /// Every committee of the Congress, parents first, until they are written.
+    pub listed_committees: Vec<Committee>,
     /// Events that this run asked for, and deferred ones as they were before it.
     pub waiting: HashMap<String, Deferred>,
     pub held: HashSet<String>,
@@ -84,6 +92,28 @@ impl State {
             resolved,
             ..Self::default()
         };
+    }
+
+    /// Where the window's share of the run's progress lies, in per cent.
+    #[allow(clippy::cast_precision_loss)] // a percentage
+    pub fn window_share(&self) -> (f64, f64) {
+        let all = self.windows_in_all.max(1);
+        let before = all.saturating_sub(self.windows.len() + 1);
+        (100.0 * before as f64 / all as f64, 100.0 / all as f64)
+    }
+
+    /// The next window of a full run, if there is one.
+    pub fn next_window(&mut self) -> Option<Vec<Wanted>> {
+        let window = self.windows.pop_front()?;
+        self.window_end = window.last().map(|last| last.event_id.clone());
+        Some(window)
+    }
+
+    /// How far a full run is with the window that is being settled, and whether that is its last.
+    pub fn came_to(&self) -> Option<(FullRun, bool)> {
+        let mut full = self.full.clone()?;
+        full.through.clone_from(&self.window_end);
+        Some((full, self.windows.is_empty()))
     }
 
     pub fn fail(&mut self, event_id: &str, chamber: Option<&str>, kind: DeferKind, reason: &str) {

@@ -270,6 +270,19 @@ impl Ledger for SqliteStore {
                 .map(|_| ())
         })
     }
+
+    fn forget_fact(&mut self, key: &str) -> StoreResult<()> {
+        if self.fact(key)?.is_none() {
+            return Ok(());
+        }
+        self.in_some_transaction(|store| {
+            let sql = "DELETE FROM updater_facts WHERE key = ?1";
+            store
+                .reading()?
+                .exec("updater_facts", sql, [key])
+                .map(|_| ())
+        })
+    }
 }
 
 /// Naive local time, floored to the second.
