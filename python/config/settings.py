@@ -57,12 +57,13 @@ class _Environment(PydanticBaseSettingsSource):
         # The exact upper-case spelling wins over others of the same name.
         self.given = {name.upper(): value for name, value in sorted(given.items(), reverse=True)}
 
+    def variable_of(self, field_name: str) -> str | None:
+        """The variable that sets the field here."""
+        return next((n for n in variables(field_name) if _bare(self.given.get(n))), None)
+
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        for name in variables(field_name):
-            value = _bare(self.given.get(name))
-            if value:
-                return value, field_name, False
-        return None, field_name, False
+        name = self.variable_of(field_name)
+        return (_bare(self.given[name]) if name else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         found = {}
@@ -190,6 +191,19 @@ class Settings(BaseSettings):
             _Environment(settings_cls, os.environ),
             _Environment(settings_cls, in_file),
         )
+
+    @classmethod
+    def sources(cls) -> dict[str, str]:
+        """Field -> what sets it ("environment NAME", ".env NAME"), of those that are set."""
+        in_file = _Environment(cls, DotEnvSettingsSource(cls).env_vars)
+        places = (("environment", _Environment(cls, os.environ)), (".env", in_file))
+        found = {}
+        for field in cls.model_fields:
+            for place, source in places:
+                if name := source.variable_of(field):
+                    found[field] = f"{place} {name}"
+                    break
+        return found
 
     @field_validator("*", mode="before")
     @classmethod

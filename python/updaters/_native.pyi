@@ -202,6 +202,9 @@ def restore_database(path: str, backup: str | None = None) -> dict[str, Any]:
 def integrity(database: Database, full: bool) -> list[str]:
     """The damage that `quick_check`, or with `full` `integrity_check`, finds; empty: sound."""
 
+def to_be_added(database: Database) -> list[str]:
+    """What the first write would add to an older database ("table updater_runs", ...)."""
+
 def last_runs(database: Database, newest: int) -> dict[str, Any]:
     """How the last runs went, those of older updaters too.
 
@@ -262,6 +265,9 @@ class Client:
     @staticmethod
     def committee_endpoints(code: str) -> list[str]: ...
     def check_rate_limit(self) -> tuple[int, float]: ...
+    @property
+    def server_ahead(self) -> int | None:
+        """Seconds that the server's clock was ahead of ours (`Date` of its last answer)."""
     def retry_stats(self) -> dict[str, Any]: ...
     def breaker_stats(self) -> dict[str, Any] | None: ...
     def reset_breaker(self) -> None: ...

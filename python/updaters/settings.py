@@ -79,6 +79,24 @@ def check_settings(settings: Any) -> None:
     _refuse_server(settings)
 
 
+def setting_sources(settings: Any) -> dict[str, str]:
+    """Where each of our settings has its value from: a variable of the environment or of `.env`,
+    the checkout's `config/settings.py`, or "default"."""
+    own = own_module()
+    found: dict[str, str] = own.Settings.sources()
+    theirs, file = None, ""
+    if isinstance(settings, CompletedSettings):
+        theirs = settings.__dict__["_parts"][0]
+        module = sys.modules.get(type(theirs).__module__)
+        file = str(getattr(module, "__file__", None) or "config/settings.py")
+    for name in own.Settings.model_fields:
+        if name not in found:
+            value = _plain(getattr(theirs, name, None))
+            by_them = value is not None and _same(value, getattr(settings, name))
+            found[name] = file if by_them else "default"
+    return found
+
+
 def warn_demo_key(settings: "Settings", logger: logging.Logger) -> None:
     """Say in one line what no key of one's own means; nothing where there is one."""
     if settings.api_key == own_module().DEMO_KEY:

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -48,6 +48,13 @@ impl From<ApiError> for Fault {
             used_up: false,
         }
     }
+}
+
+/// Seconds that the server's clock (`Date`) is ahead of ours.
+pub(super) fn server_ahead(response: &Response) -> Option<i64> {
+    let text = response.headers().get(DATE)?.to_str().ok()?;
+    let theirs = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Some(theirs.as_second() - Timestamp::now().as_second())
 }
 
 /// `X-RateLimit-Remaining`.

@@ -42,6 +42,8 @@ struct Inner {
     requests: AtomicU64,
     retries: Mutex<RetryStats>,
     may_wait: AtomicBool,
+    /// Seconds that the server's clock was ahead of ours, when it last told its own.
+    ahead: Mutex<Option<i64>>,
 }
 
 impl fmt::Debug for Client {
@@ -77,6 +79,7 @@ impl Client {
                 requests: AtomicU64::new(0),
                 retries: Mutex::new(RetryStats::default()),
                 may_wait: AtomicBool::new(true),
+                ahead: Mutex::new(None),
                 settings,
             }),
         })
@@ -148,6 +151,15 @@ impl Client {
     /// How many requests are left in this hour, and (Unix seconds) when it is over.
     pub fn check_rate_limit(&self) -> (u32, f64) {
         self.inner.limiter.left()
+    }
+
+    /// Seconds that the server's clock was ahead of ours (`Date` of its last answer).
+    pub fn server_ahead(&self) -> Option<i64> {
+        *self
+            .inner
+            .ahead
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `None` when disabled.
@@ -266,6 +278,9 @@ impl Inner {
                 Err(error) => return Err(self.unsent(request, &error, started)),
             };
             let status = response.status();
+            if let Some(ahead) = answer::server_ahead(&response) {
+                *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+            }
             if let Some(left) = answer::remaining(&response)
                 && (status.as_u16() != 429 || left > 0)
             {

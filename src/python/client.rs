@@ -191,6 +191,12 @@ impl Client {
         self.inner.requests()
     }
 
+    /// Seconds that the server's clock was ahead of ours; None before its first answer.
+    #[getter]
+    fn server_ahead(&self) -> Option<i64> {
+        self.inner.server_ahead()
+    }
+
     fn retry_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = self.inner.retry_stats();
         let dict = PyDict::new(py);

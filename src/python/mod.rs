@@ -59,6 +59,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(vitals::integrity, m)?)?;
     m.add_function(wrap_pyfunction!(vitals::last_runs, m)?)?;
     m.add_function(wrap_pyfunction!(vitals::look_at_lock, m)?)?;
+    m.add_function(wrap_pyfunction!(vitals::to_be_added, m)?)?;
     m.add_function(wrap_pyfunction!(drain_logs, m)?)?;
     m.add_function(wrap_pyfunction!(in_thread, m)?)?;
     faults::register(m)?;

@@ -15,6 +15,12 @@ pub fn integrity(py: Python<'_>, database: &Database, full: bool) -> PyResult<Ve
     database.with(py, |store| store.integrity(full))
 }
 
+/// What the first write would add to an older database, by name.
+#[pyfunction]
+pub fn to_be_added(py: Python<'_>, database: &Database) -> PyResult<Vec<String>> {
+    database.with(py, |store| store.to_add())
+}
+
 /// The newest runs, newest first, and what else tells how the updates go.
 #[pyfunction]
 pub fn last_runs<'py>(

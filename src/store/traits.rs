@@ -251,6 +251,9 @@ pub trait Vitals {
     /// The damage that `quick_check`, or with `full` `integrity_check`, finds; a file that is too damaged
     /// to be checked is one, too. Rows against a rule of their table are `soundness`'s. Empty: sound.
     fn integrity(&mut self, full: bool) -> StoreResult<Vec<String>>;
+    /// What the first write would add to an older database, by name; `Err` where it is no hearings
+    /// database.
+    fn to_add(&mut self) -> StoreResult<Vec<String>>;
     /// The newest runs, newest first: ours, and what an older updater left in `update_logs`.
     fn last_runs(&mut self, newest: usize) -> StoreResult<Vec<LastRun>>;
 }

@@ -2,7 +2,17 @@
 
 from collections.abc import Sequence
 
-from updaters.cli import maintain, monitor, notify, record, report, sandbox, trial_gate, update
+from updaters.cli import (
+    doctor,
+    maintain,
+    monitor,
+    notify,
+    record,
+    report,
+    sandbox,
+    trial_gate,
+    update,
+)
 from updaters.cli.common import PROGRAM, Parser, ShowVersion, begin, flushed, guarded
 
 __all__ = ["main"]
@@ -22,6 +32,7 @@ def build_parser() -> Parser:
     notify.add_command(commands)
     report.add_command(commands)
     monitor.add_commands(commands)
+    doctor.add_command(commands)
     record.add_command(commands)
     sandbox.add_command(commands)
     trial_gate.add_command(commands)

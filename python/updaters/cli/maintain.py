@@ -81,7 +81,9 @@ def _init(args: argparse.Namespace) -> int:
         raise UpdaterError(f"{path} exists already: nothing was done; name another with --db FILE")
     init_database(path)
     os.makedirs("logs", exist_ok=True)
-    common.say(f"Made {path}, an empty database, and logs/. Fill it: {common.PROGRAM} update")
+    common.say(
+        f"Made {path}, an empty database, and logs/. Fill it: {common.PROGRAM} update --mode full"
+    )
     return 0
 
 

@@ -118,6 +118,21 @@ impl SqliteStore {
         Ok(names)
     }
 
+    /// The names of what `migrate` would add; reads only.
+    pub(super) fn to_be_added(&self) -> StoreResult<Vec<String>> {
+        let fail = |error| classify(error, &self.path, "looking at the database's shape");
+        let missing = missing_core(&self.conn).map_err(fail)?;
+        if !missing.is_empty() {
+            return Err(StoreError::WrongTables {
+                path: self.path.clone(),
+                tables: missing,
+            });
+        }
+        let plan = plan(&self.conn).map_err(fail)?;
+        let names = plan.additions.into_iter().map(|addition| addition.name);
+        Ok(names.collect())
+    }
+
     fn report(&self, plan: &Plan) {
         for warning in &plan.warnings {
             tracing::warn!(target: "updaters.store", "{}: {warning}", self.path.display());

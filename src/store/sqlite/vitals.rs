@@ -29,6 +29,10 @@ impl Vitals for SqliteStore {
         }
     }
 
+    fn to_add(&mut self) -> StoreResult<Vec<String>> {
+        self.to_be_added()
+    }
+
     fn last_runs(&mut self, newest: usize) -> StoreResult<Vec<LastRun>> {
         let db = self.reading()?;
         let mut found = ours(db, newest)?;
