@@ -43,6 +43,10 @@ lint: setup ## Format, then check both languages
 	@PYO3_PYTHON=$(PWD)/$(PY) cargo clippy --locked --all-targets --all-features -- -D warnings
 	@.venv/bin/mypy
 
+.PHONY: docs
+docs: setup ## Write the pages of the settings and the commands anew
+	@$(PY) docs/generate.py
+
 .PHONY: bench
 bench: ## Measure the updater end to end, on a release build
 	@.ci/setup --release

@@ -118,47 +118,93 @@ class Settings(BaseSettings):
     )
 
     # The API
-    api_key: str = Field(default=DEMO_KEY, repr=False)
-    api_base_url: str = Field(default="https://api.congress.gov/v3")
+    api_key: str = Field(
+        default=DEMO_KEY,
+        repr=False,
+        description="the key; never shown in a log, an error or a repr",
+    )
+    api_base_url: str = Field(
+        default="https://api.congress.gov/v3", description="another server, such as the sandbox"
+    )
     rate_limit: int = Field(default=5000, ge=1, le=10_000_000, description="requests an hour")
     connect_timeout: float = Field(default=5, gt=0, le=_SECONDS, description="seconds")
     read_timeout: float = Field(default=15, gt=0, le=_SECONDS, description="seconds")
-    request_timeout: float = Field(default=30, gt=0, le=_SECONDS, description="seconds")
-    retry_attempts: int = Field(default=3, ge=0, le=20)
-    retry_backoff_factor: float = Field(default=2.0, gt=0, le=60)
-    circuit_breaker_enabled: bool = Field(default=True)
-    circuit_breaker_threshold: int = Field(default=5, ge=1, le=10_000)
-    circuit_breaker_timeout: float = Field(default=60, gt=0, le=_SECONDS, description="seconds")
-    max_concurrency: int = Field(default=16, ge=1, le=64, description="requests in flight")
+    request_timeout: float = Field(
+        default=30, gt=0, le=_SECONDS, description="seconds for one request"
+    )
+    retry_attempts: int = Field(
+        default=3, ge=0, le=20, description="tries of a request in all, the first one included"
+    )
+    retry_backoff_factor: float = Field(
+        default=2.0, gt=0, le=60, description="each wait is so many times the last one"
+    )
+    circuit_breaker_enabled: bool = Field(
+        default=True, description="stop asking an API that is down"
+    )
+    circuit_breaker_threshold: int = Field(
+        default=5, ge=1, le=10_000, description="failures in a row that open it"
+    )
+    circuit_breaker_timeout: float = Field(
+        default=60, gt=0, le=_SECONDS, description="seconds until the next try"
+    )
+    max_concurrency: int = Field(default=16, ge=1, le=64, description="requests in flight, 1 to 64")
 
     # The database
-    database_path: str = Field(default="database.db")
-    postgres_url: str | None = Field(default=None, repr=False)
-    database_url: str | None = Field(default=None, repr=False)
+    database_path: str = Field(default="database.db", description="relative to the current folder")
+    postgres_url: str | None = Field(
+        default=None, repr=False, description="refused: the data is kept on a server; never shown"
+    )
+    database_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="refused where it names a PostgreSQL server; never shown",
+    )
 
     # The run
-    target_congress: int = Field(default=119, ge=1, le=200)
-    batch_size: int = Field(default=50, ge=1, le=1_000_000)
-    validation_mode: bool = Field(default=False)
+    target_congress: int = Field(default=119, ge=1, le=200, description="1 to 200")
+    batch_size: int = Field(default=50, ge=1, le=1_000_000, description="read by other tools")
+    validation_mode: bool = Field(default=False, description="read by other tools")
     enable_batch_processing: bool = Field(default=False, description="apply changes in batches")
-    batch_processing_size: int = Field(default=50, ge=1, le=1_000_000)
-    batch_salvage: bool = Field(default=False)
-    catch_up: bool = Field(default=True)
-    journal_retention_days: int = Field(default=90, ge=1, le=_DAYS)
-    enable_historical_validation: bool = Field(default=False)
-    historical_min_days: int = Field(default=17, ge=1, le=_DAYS)
-    historical_z_threshold: float = Field(default=3.0, gt=0)
-    update_window_days: int = Field(default=30, ge=1, le=_DAYS)
-    update_schedule_hour: int = Field(default=2, ge=0, le=23)
+    batch_processing_size: int = Field(
+        default=50, ge=1, le=1_000_000, description="changes in a batch"
+    )
+    batch_salvage: bool = Field(
+        default=False, description="store the valid records of a batch that failed"
+    )
+    catch_up: bool = Field(
+        default=True, description="look back to the last successful run when that is longer ago"
+    )
+    journal_retention_days: int = Field(
+        default=90, ge=1, le=_DAYS, description="how long a batch can be undone"
+    )
+    enable_historical_validation: bool = Field(
+        default=False, description="compare a run with earlier ones"
+    )
+    historical_min_days: int = Field(
+        default=17, ge=1, le=_DAYS, description="days of runs that it needs"
+    )
+    historical_z_threshold: float = Field(
+        default=3.0, gt=0, description="deviations that count as an anomaly"
+    )
+    update_window_days: int = Field(default=30, ge=1, le=_DAYS, description="read by other tools")
+    update_schedule_hour: int = Field(default=2, ge=0, le=23, description="read by other tools")
 
     # Logs and notifications
-    log_level: str = Field(default="INFO")
-    log_file: str = Field(default="logs/import.log")
-    notification_enabled: bool = Field(default=False)
-    notification_type: Literal["log", "email", "webhook"] = Field(default="log")
-    notification_webhook_url: str | None = Field(default=None, repr=False)
-    notification_email: str | None = Field(default=None)
-    sendgrid_api_key: str | None = Field(default=None, repr=False)
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    log_file: str = Field(default="logs/import.log", description="read by other tools")
+    notification_enabled: bool = Field(default=False, description="tell somebody about trouble")
+    notification_type: Literal["log", "email", "webhook"] = Field(
+        default="log", description="log, webhook or email"
+    )
+    notification_webhook_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="Slack, Discord, or any URL that takes JSON by POST; never shown",
+    )
+    notification_email: str | None = Field(
+        default=None, description="whom to write to by SendGrid; the sender, too"
+    )
+    sendgrid_api_key: str | None = Field(default=None, repr=False, description="never shown")
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -20,13 +20,12 @@ SHOWN = 5
 COUNTS = ("hearings", "committees", "witnesses", "witness_appearances", "hearing_committees")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Check the database and print what was found."""
-    common.begin()
+def build_parser() -> common.Parser:
+    """The command line."""
     parser = common.Parser(
         prog="python3 -m scripts.verify_updates",
         description="Check that the database is sound. Nothing is written, unless --fix is given.",
-        epilog="examples:\n  python3 -m scripts.verify_updates --verbose --db database.db\n"
+        epilog="example:\n  python3 -m scripts.verify_updates --verbose --db database.db\n"
         "  python3 -m scripts.verify_updates --json",
     )
     common.add_db(parser)
@@ -37,6 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="remove rows that lead nowhere, after writing a backup; nothing else is changed",
     )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check the database and print what was found."""
+    common.begin()
+    parser = build_parser()
     try:
         args = parser.parse_args(argv)
     except SystemExit as exc:
