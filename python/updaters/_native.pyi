@@ -202,6 +202,12 @@ def restore_database(path: str, backup: str | None = None) -> dict[str, Any]:
 def integrity(database: Database, full: bool) -> list[str]:
     """The damage that `quick_check`, or with `full` `integrity_check`, finds; empty: sound."""
 
+def dump(database: Database, ours: bool) -> dict[str, list[dict[str, Any]]]:
+    """Table -> every row of it, by column name, in a fixed order; our own tables only with `ours`.
+
+    Inside a transaction of this thread it shows what that has written.
+    """
+
 def to_be_added(database: Database) -> list[str]:
     """What the first write would add to an older database ("table updater_runs", ...)."""
 

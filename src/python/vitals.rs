@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::convert::from_sql;
 use super::database::Database;
 use super::errors;
 use crate::store::{LastRun, LockState, RunLock};
@@ -13,6 +14,25 @@ use crate::store::{LastRun, LockState, RunLock};
 #[pyfunction]
 pub fn integrity(py: Python<'_>, database: &Database, full: bool) -> PyResult<Vec<String>> {
     database.with(py, |store| store.integrity(full))
+}
+
+/// Table -> every row of it, as dicts; our own tables only with `ours`.
+#[pyfunction]
+pub fn dump<'py>(py: Python<'py>, database: &Database, ours: bool) -> PyResult<Bound<'py, PyDict>> {
+    let tables = database.with(py, |store| store.dump(ours))?;
+    let dict = PyDict::new(py);
+    for (table, rows) in &tables {
+        let list = PyList::empty(py);
+        for row in rows {
+            let one = PyDict::new(py);
+            for (column, value) in row.columns.iter().zip(&row.values) {
+                one.set_item(column, from_sql(py, value)?)?;
+            }
+            list.append(one)?;
+        }
+        dict.set_item(table, list)?;
+    }
+    Ok(dict)
 }
 
 /// What the first write would add to an older database, by name.

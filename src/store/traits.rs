@@ -262,6 +262,8 @@ pub trait Vitals {
 pub trait Verify {
     /// Reads only, databases of every shape.
     fn survey(&mut self) -> StoreResult<Survey>;
+    /// Table -> every row of it, in a fixed order; our own tables only with `ours`. For tests.
+    fn dump(&mut self, ours: bool) -> StoreResult<Vec<(String, Vec<Row>)>>;
     /// Removes rows that lead nowhere (links, appearances, documents of what is gone) and links that are
     /// there twice. Needs an open transaction, in which it is journaled. Hearings that lost such a row are
     /// deferred, so that the next run fills the gap.

@@ -15,6 +15,7 @@ from updaters.logs import printable
 #: Extra -> the packages that it brings.
 EXTRAS = {
     "notebook": ("pandas", "matplotlib", "ipykernel"),
+    "testing": ("pytest",),
     "trial": ("matplotlib", "psutil", "pytest"),
 }
 #: What a process of the checkout's would load; the last line counts, as theirs may print on import.

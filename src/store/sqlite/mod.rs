@@ -9,6 +9,7 @@ mod compare;
 mod copy;
 mod db;
 mod documents;
+mod dump;
 mod figures;
 mod foreign;
 mod guard;

@@ -6,8 +6,9 @@ use rusqlite::types::ValueRef;
 
 use super::SqliteStore;
 use super::db::{Db, text};
+use super::dump;
 use crate::domain::{name_key, organization_key};
-use crate::store::{About, Finding, LoggedRun, Mended, StoreResult, Survey, Verify};
+use crate::store::{About, Finding, LoggedRun, Mended, Row, StoreResult, Survey, Verify};
 
 /// So many are named of what is found.
 const EXAMPLES: usize = 3;
@@ -155,6 +156,10 @@ const REPEATED: [(About, &str, &str); 3] = [
 ];
 
 impl Verify for SqliteStore {
+    fn dump(&mut self, ours: bool) -> StoreResult<Vec<(String, Vec<Row>)>> {
+        dump::dump(self.reading()?, ours)
+    }
+
     fn survey(&mut self) -> StoreResult<Survey> {
         let db = self.reading()?;
         let mut survey = Survey::default();

@@ -28,21 +28,48 @@ fn set_errno(number: c_int) {
     unsafe { *libc::__errno_location() = number };
 }
 
-unsafe extern "C" fn write(fd: c_int, data: *const c_void, count: usize) -> isize {
+/// Whether a write may go ahead; `partly` writes half of it, for a process that dies in the middle.
+#[cfg_attr(not(feature = "crash-points"), allow(unused_variables))]
+fn may_write(fd: c_int, partly: impl Fn()) -> bool {
     #[cfg(feature = "crash-points")]
     if let Some(torn) = crate::faults::crash::at_write(&|| name_of(fd)) {
         if torn {
-            // SAFETY: half of what SQLite passed.
-            unsafe { libc::write(fd, data, count / 2) };
+            partly();
         }
         crate::faults::crash::die();
     }
-    if let Err(ordered) = reach(Point::Write, || name_of(fd)) {
-        set_errno(ordered.errno);
-        return -1;
+    match reach(Point::Write, || name_of(fd)) {
+        Ok(()) => true,
+        Err(ordered) => {
+            set_errno(ordered.errno);
+            false
+        }
     }
-    // SAFETY: the arguments are SQLite's own, passed through.
-    unsafe { libc::write(fd, data, count) }
+}
+
+unsafe extern "C" fn write(fd: c_int, data: *const c_void, count: usize) -> isize {
+    // SAFETY: the arguments are SQLite's own, passed through, or half of them.
+    let put = |count| unsafe { libc::write(fd, data, count) };
+    if may_write(fd, || _ = put(count / 2)) {
+        put(count)
+    } else {
+        -1
+    }
+}
+
+unsafe extern "C" fn pwrite(
+    fd: c_int,
+    data: *const c_void,
+    count: usize,
+    offset: libc::off64_t,
+) -> isize {
+    // SAFETY: as above.
+    let put = |count| unsafe { libc::pwrite64(fd, data, count, offset) };
+    if may_write(fd, || _ = put(count / 2)) {
+        put(count)
+    } else {
+        -1
+    }
 }
 
 unsafe extern "C" fn ftruncate(fd: c_int, size: libc::off_t) -> c_int {
@@ -73,6 +100,8 @@ unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
 pub(super) fn install(fcntl: Untyped) -> bool {
     *INSTALLED.get_or_init(|| {
         let write: unsafe extern "C" fn(c_int, *const c_void, usize) -> isize = write;
+        let pwrite: unsafe extern "C" fn(c_int, *const c_void, usize, libc::off64_t) -> isize =
+            pwrite;
         let ftruncate: unsafe extern "C" fn(c_int, libc::off_t) -> c_int = ftruncate;
         let unlink: unsafe extern "C" fn(*const c_char) -> c_int = unlink;
         // SAFETY: no connection of this library is open yet (`SqliteStore::open` and its siblings come
@@ -92,7 +121,14 @@ pub(super) fn install(fcntl: Untyped) -> bool {
             let Some(set) = (*vfs).xSetSystemCall else {
                 return false;
             };
-            let replaced: [(&CStr, Untyped); 4] = [
+            let pwrite = std::mem::transmute::<
+                unsafe extern "C" fn(c_int, *const c_void, usize, libc::off64_t) -> isize,
+                Untyped,
+            >(pwrite);
+            // Which of the three writes SQLite uses depends on how it was built.
+            let replaced: [(&CStr, Untyped); 6] = [
+                (c"pwrite", pwrite),
+                (c"pwrite64", pwrite),
                 (c"fcntl", fcntl),
                 (
                     c"write",
