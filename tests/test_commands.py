@@ -88,7 +88,7 @@ def test_init_makes_a_database_and_logs_and_refuses_to_do_so_twice(checkout: Che
     assert checkout.count("hearings") == 0
     before = (checkout.folder / "database.db").read_bytes()
     assert checkout.run("init", code=1).stderr == (
-        "hearing-updater init: database.db exists already: nothing was done; "
+        "hearing-updater init: database.db: exists already: nothing was done; "
         "name another with --db FILE\n"
     )
     assert (checkout.folder / "database.db").read_bytes() == before

@@ -85,7 +85,9 @@ def judge(scene: Scene, folder: Path, scratch: Path) -> None:
         if scene.before:
             raise Finding("the database is gone")
         return
-    found = list(states.problems(path))
+    # Of a scene that begins with some.
+    old = set(states.problems(start)) if (start := scene.start / scene.database).exists() else set()
+    found = [one for one in states.problems(path) if one not in old]
     with closing(states.connect(path)) as db:
         now = states.events(db)
     found += states.halves(now, scene.before, scene.after, scene.parts)

@@ -76,9 +76,6 @@ def _init(args: argparse.Namespace) -> int:
     from updaters._native import init_database
 
     path = common.settings_for(args).database_path
-    # A file of 0 bytes is what `sqlite3 database.db` leaves behind: it may be filled.
-    if os.path.exists(path) and (not os.path.isfile(path) or os.path.getsize(path) > 0):
-        raise UpdaterError(f"{path} exists already: nothing was done; name another with --db FILE")
     init_database(path)
     os.makedirs("logs", exist_ok=True)
     common.say(

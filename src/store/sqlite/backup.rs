@@ -11,11 +11,12 @@ use rusqlite::backup::{Backup, StepResult};
 use super::classify::classify;
 use super::init::{io_error, sync_folder};
 use super::integrity::quick_check;
-use super::{SqliteStore, beside, locks};
+use super::{SqliteStore, locks, under_way};
 use crate::faults::{Point, reach};
 use crate::store::{StoreError, StoreResult};
 
 pub(super) const PREFIX: &str = "database_backup_";
+const MARK: &str = ".partial-";
 const PAGES_A_STEP: i32 = 256;
 /// Another program's lock may keep a step from being taken for this long.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -34,19 +35,20 @@ impl SqliteStore {
         }
         std::fs::create_dir_all(folder).map_err(|error| io_error(folder, &error))?;
         let stamp = jiff::Zoned::now().strftime("%Y%m%d_%H%M%S").to_string();
-        let target = reserve(folder, &stamp)?;
-        let outcome = self.copy_to(&target, interrupted).and_then(|()| {
-            File::open(&target)
+        // Under another name until it is whole: nobody is to take a part of one for a backup.
+        let building = under_way::name(&folder.join(format!("{PREFIX}{stamp}")), MARK);
+        under_way::remove_left(folder, PREFIX, MARK);
+        under_way::remove(&building);
+        let outcome = self.copy_to(&building, interrupted).and_then(|()| {
+            File::open(&building)
                 .and_then(|file| file.sync_all())
-                .and_then(|()| sync_folder(folder))
-                .map_err(|error| io_error(&target, &error))
+                .map_err(|error| io_error(&building, &error))?;
+            let target = put_in_place(&building, folder, &stamp)?;
+            sync_folder(folder).map_err(|error| io_error(&target, &error))?;
+            Ok(target)
         });
-        if outcome.is_err() {
-            for suffix in ["", "-journal", "-wal", "-shm"] {
-                let _ = std::fs::remove_file(beside(&target, suffix));
-            }
-        }
-        outcome.map(|()| target)
+        under_way::remove(&building);
+        outcome
     }
 
     pub(super) fn copy_to(&self, target: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<()> {
@@ -110,8 +112,8 @@ pub(super) fn check(conn: &Connection, path: &Path) -> StoreResult<()> {
     }
 }
 
-/// Makes an empty file under a name of the moment that nobody has yet.
-fn reserve(folder: &Path, stamp: &str) -> StoreResult<PathBuf> {
+/// Gives a backup a name of the moment that nobody has yet.
+fn put_in_place(building: &Path, folder: &Path, stamp: &str) -> StoreResult<PathBuf> {
     for number in 1..1000 {
         let suffix = if number == 1 {
             String::new()
@@ -119,8 +121,19 @@ fn reserve(folder: &Path, stamp: &str) -> StoreResult<PathBuf> {
             format!("_{number}")
         };
         let path = folder.join(format!("{PREFIX}{stamp}{suffix}.db"));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(_) => return Ok(path),
+        match std::fs::hard_link(building, &path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(_) => {}
+        }
+        // A file system without links: the name is taken with an empty file, which the rename replaces.
+        let named = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .and_then(|_| std::fs::rename(building, &path));
+        match named {
+            Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(io_error(&path, &error)),
         }

@@ -7,16 +7,19 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::classify::classify;
-use super::{beside, locks, migrate};
+use super::{locks, migrate, under_way};
 use crate::faults::{Point, pass};
 use crate::store::{StoreError, StoreResult};
 
 const SCHEMA: &str = include_str!("schema.sql");
+const MARK: &str = ".new-";
 
 /// Makes a new database with every table, in WAL mode; its folder too, where that is missing. A file
 /// that is there is left alone, unless it is empty. The file appears whole or not at all.
 pub fn init(path: &Path) -> StoreResult<()> {
     let io = |error: io::Error| io_error(path, &error);
+    let folder = folder_of(path);
+    under_way::remove_left(&folder, &file_name(path), MARK);
     match std::fs::metadata(path) {
         Ok(facts) if facts.is_dir() => {
             return Err(StoreError::Io {
@@ -27,20 +30,19 @@ pub fn init(path: &Path) -> StoreResult<()> {
         Ok(facts) if facts.len() > 0 => {
             return Err(StoreError::Io {
                 path: path.to_path_buf(),
-                detail: "exists already; it was left as it is".to_owned(),
+                detail: "exists already: nothing was done; name another with --db FILE".to_owned(),
             });
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}
     }
-    let folder = folder_of(path);
     std::fs::create_dir_all(&folder).map_err(io)?;
-    let building = beside(path, &format!(".new-{}", std::process::id()));
-    remove_all(&building);
+    let building = under_way::name(path, MARK);
+    under_way::remove(&building);
     let outcome = build(&building)
         .map_err(|error| classify(error, path, "cannot make the database"))
         .and_then(|()| put_in_place(&building, path, &folder).map_err(io));
-    remove_all(&building);
+    under_way::remove(&building);
     outcome
 }
 
@@ -72,10 +74,11 @@ fn put_in_place(building: &Path, path: &Path, folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-fn remove_all(building: &Path) {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let _ = std::fs::remove_file(beside(building, suffix));
-    }
+/// The last part of a path.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// The folder a path is in; `.` for a bare name.

@@ -41,6 +41,7 @@ mod survey;
 mod syscalls;
 mod tables;
 mod transactions;
+mod under_way;
 mod undo;
 mod undo_by_hand;
 mod undo_checks;

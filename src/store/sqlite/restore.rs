@@ -9,8 +9,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
-use super::init::{folder_of, io_error, sync_folder};
-use super::{backup, beside, locks, migrate};
+use super::init::{file_name, folder_of, io_error, sync_folder};
+use super::{backup, beside, locks, migrate, under_way};
 use crate::faults::{Point, reach};
 use crate::store::handle::let_go;
 use crate::store::{Patience, RunLock, StoreError, StoreResult};
@@ -27,6 +27,9 @@ pub struct RestoreReport {
     pub removed: Vec<PathBuf>,
 }
 
+/// Of the file that is made to take the database's place.
+const MARK: &str = ".restore-";
+
 /// Puts a backup back, the newest in `backups/` beside the database where none is named. The backup is
 /// checked first; a bad one leaves the database as it is. Works over a damaged or missing database.
 pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreReport> {
@@ -40,7 +43,8 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
     // A link stays a link: the file that it leads to is replaced.
     let database = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_path_buf());
     let folder = folder_of(&database);
-    let fresh = beside(&database, &format!(".restore-{}", std::process::id()));
+    let fresh = under_way::name(&database, MARK);
+    under_way::remove_left(&folder, &file_name(&database), MARK);
     let fails = |error: io::Error| io_error(&database, &error);
     let kept = Kept::of(&database);
     let outcome = copy_checked(
@@ -80,9 +84,7 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         })
     });
     if outcome.is_err() {
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            let _ = std::fs::remove_file(beside(&fresh, suffix));
-        }
+        under_way::remove(&fresh);
     }
     if let Ok(report) = &outcome {
         tracing::info!(
