@@ -43,6 +43,11 @@ lint: setup ## Format, then check both languages
 	@PYO3_PYTHON=$(PWD)/$(PY) cargo clippy --locked --all-targets --all-features -- -D warnings
 	@.venv/bin/mypy
 
+.PHONY: soak
+soak: setup ## Kill the updater everywhere, for TIME=600 seconds (SEED=... repeats)
+	@$(PY) tests/soak.py --seconds $(or $(TIME),600) $(if $(SEED),--seed $(SEED))
+	@SOAK_ROUNDS=$(or $(ROUNDS),200) $(PY) -m pytest -q tests/test_soak_*.py 2>/dev/null || test ! -e tests/test_soak_*.py
+
 .PHONY: docs
 docs: setup ## Write the pages of the settings and the commands anew
 	@$(PY) docs/generate.py
