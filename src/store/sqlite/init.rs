@@ -31,8 +31,10 @@ pub fn init(path: &Path) -> StoreResult<()> {
             });
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-        _ => {}
+        Err(_) => refuse_dangling(path)?,
+        Ok(_) => {}
     }
+    refuse_left_overs(path)?;
     let folder = folder_of(path);
     std::fs::create_dir_all(&folder).map_err(io)?;
     let building = beside(path, &format!(".new-{}", std::process::id()));
@@ -42,6 +44,35 @@ pub fn init(path: &Path) -> StoreResult<()> {
         .and_then(|()| put_in_place(&building, path, &folder).map_err(io));
     remove_all(&building);
     outcome
+}
+
+/// They would be taken for the new file's own, and spoil it.
+fn refuse_left_overs(path: &Path) -> StoreResult<()> {
+    for suffix in ["-wal", "-journal"] {
+        let left = beside(path, suffix);
+        if std::fs::metadata(&left).is_ok_and(|facts| facts.len() > 0) {
+            return Err(StoreError::Io {
+                path: left,
+                detail: "left by a database that was here before: put that back, or move this away"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A symbolic link to what is not there: a disk that is not mounted, as a rule.
+pub(super) fn refuse_dangling(path: &Path) -> StoreResult<()> {
+    let Ok(leads_to) = std::fs::read_link(path) else {
+        return Ok(());
+    };
+    Err(StoreError::Io {
+        path: path.to_path_buf(),
+        detail: format!(
+            "a symbolic link to {}, which is not there: make that, mount its disk, or remove the link",
+            leads_to.display()
+        ),
+    })
 }
 
 fn build(path: &Path) -> rusqlite::Result<()> {
@@ -69,7 +100,8 @@ fn put_in_place(building: &Path, path: &Path, folder: &Path) -> io::Result<()> {
             Ok(()) => {}
         },
     }
-    sync_folder(folder)
+    sync_or_warn(path, folder);
+    Ok(())
 }
 
 fn remove_all(building: &Path) {
@@ -95,20 +127,51 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// The file is in its place, whatever becomes of this.
+pub(super) fn sync_or_warn(path: &Path, folder: &Path) {
+    if let Err(error) = sync_folder(folder) {
+        tracing::warn!(
+            target: "updaters.store",
+            "{}: done, but it may not outlast a power cut ({error})", path.display()
+        );
+    }
+}
+
 /// A failure of the file system in the store's words.
 pub(in crate::store) fn io_error(path: &Path, error: &io::Error) -> StoreError {
     let path = path.to_path_buf();
+    let said = error.to_string();
+    let said = said.split(" (os error").next().unwrap_or_default();
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull { path },
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             StoreError::ReadOnly {
                 path,
-                detail: error.to_string(),
+                detail: said.to_owned(),
+            }
+        }
+        io::ErrorKind::FileTooLarge => StoreError::Io {
+            path,
+            detail: format!(
+                "{said}: it would grow beyond what the system lets a file be (see 'ulimit -f')"
+            ),
+        },
+        _ if matches!(
+            error.raw_os_error(),
+            Some(libc::EIO | libc::ENXIO | libc::ESTALE)
+        ) =>
+        {
+            StoreError::Io {
+                path,
+                detail: format!(
+                    "{said}: look after the disk (dmesg tells), then check the file with \
+                     'python3 -m scripts.verify_updates'"
+                ),
             }
         }
         _ => StoreError::Io {
             path,
-            detail: error.to_string(),
+            detail: said.to_owned(),
         },
     }
 }
