@@ -45,9 +45,9 @@ def link_to_itself(path: Path) -> None:
 
 
 KINDS: list[tuple[Callable[[Path], None], str, str]] = [
-    (folder, "a folder, not a database file", "exists already"),
-    (pipe, OTHER, "exists already"),
-    (unix_socket, OTHER, "exists already"),
+    (folder, "a folder, not a database file", "database.db"),
+    (pipe, OTHER, "database.db"),
+    (unix_socket, OTHER, "database.db"),
     (
         link_to_nowhere,
         "no such database",

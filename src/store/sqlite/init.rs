@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::classify::classify;
+use super::open::expect_file;
 use super::{beside, locks, migrate};
 use crate::faults::{Point, pass};
 use crate::store::{StoreError, StoreResult};
@@ -18,21 +19,19 @@ const SCHEMA: &str = include_str!("schema.sql");
 pub fn init(path: &Path) -> StoreResult<()> {
     let io = |error: io::Error| io_error(path, &error);
     match std::fs::metadata(path) {
-        Ok(facts) if facts.is_dir() => {
-            return Err(StoreError::Io {
-                path: path.to_path_buf(),
-                detail: "a folder, not a database file".to_owned(),
-            });
+        Ok(facts) => {
+            // A device has no bytes either, and would be gone for the whole system.
+            expect_file(path, &facts)?;
+            if facts.len() > 0 {
+                return Err(StoreError::Io {
+                    path: path.to_path_buf(),
+                    detail: "exists already: nothing was done; name another with --db FILE"
+                        .to_owned(),
+                });
+            }
         }
-        Ok(facts) if facts.len() > 0 => {
-            return Err(StoreError::Io {
-                path: path.to_path_buf(),
-                detail: "exists already; it was left as it is".to_owned(),
-            });
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-        Err(_) => refuse_dangling(path)?,
-        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => refuse_dangling(path)?,
+        Err(error) => return Err(io(error)),
     }
     refuse_left_overs(path)?;
     let folder = folder_of(path);

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
 use super::init::{folder_of, io_error, refuse_dangling, sync_or_warn};
+use super::open::expect_file;
 use super::{backup, beside, locks, migrate};
 use crate::faults::{Point, reach};
 use crate::store::handle::let_go;
@@ -70,6 +71,7 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         // First the left-overs: beside the new file they would be taken for its own.
         let left = LeftOvers::set_aside(&database, &fresh).map_err(fails)?;
         let renamed = reach(Point::Restore, String::new)
+            .map_err(StoreError::from)
             .and_then(|()| std::fs::rename(&fresh, &database).map_err(fails));
         if let Err(error) = renamed {
             left.put_back();
@@ -174,7 +176,7 @@ impl LeftOvers {
 /// device that is renamed over is gone for the whole system.
 fn expect_replaceable(database: &Path) -> StoreResult<()> {
     match std::fs::metadata(database) {
-        Ok(facts) => super::open::expect_file(database, &facts),
+        Ok(facts) => expect_file(database, &facts),
         Err(error) if error.kind() == io::ErrorKind::NotFound => refuse_dangling(database),
         Err(error) => Err(io_error(database, &error)),
     }
