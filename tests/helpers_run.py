@@ -268,7 +268,6 @@ def command(
     *words: str,
     code: int = 0,
     before: Sequence[str] = (),
-    preexec: Any = None,
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with these words in `folder`; no key and no traceback may come out of it."""
@@ -280,7 +279,6 @@ def command(
         text=True,
         check=False,
         timeout=120,
-        preexec_fn=preexec,
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert KEY not in done.stdout + done.stderr

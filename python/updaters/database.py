@@ -60,6 +60,12 @@ class Database:
             self._opened_as = path
         return self._native
 
+    def settle(self, settled: bool) -> None:
+        """Keep to the file: neither a new path, nor another file that comes in its place."""
+        self.settled = settled
+        if self._native is not None:
+            self._native.keep_to_file(settled)
+
     @property
     def db_path(self) -> str:
         """The file's path."""

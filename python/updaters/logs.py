@@ -1,6 +1,8 @@
 """Logging for the command line: stderr and a file of the day, with every secret masked."""
 
+import contextlib
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -118,6 +120,25 @@ class _ProgressHandler(logging.Handler):
             self.handleError(record)
 
 
+class _FileHandler(logging.FileHandler):
+    """Gives up where the file cannot be written any more (a full disk), and says so once."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+            # What is still in its buffers, and what comes, is lost without another error.
+            if self.stream is not None:
+                os.dup2(nowhere.fileno(), self.stream.fileno(), inheritable=False)
+        logging.getLogger("updaters.logs").warning(
+            "The log ends here: %s cannot be written (%s); logging to stderr only",
+            os.path.relpath(self.baseFilename),
+            error.strerror or error,
+        )
+
+
 def set_up_logging(
     settings: "Settings",
     *,
@@ -156,7 +177,7 @@ def set_up_logging(
         file = Path(folder) / f"daily_update_{datetime.now():%Y%m%d}.log"
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(logging.FileHandler(file, encoding="utf-8"))
+            handlers.append(_FileHandler(file, encoding="utf-8"))
         except OSError as exc:
             trouble = exc.strerror or str(exc)
     for handler in handlers:

@@ -153,7 +153,7 @@ class Run:
         if isinstance(updater.db, Database):
             # A path that is set meanwhile is for the next run.
             self._settled = updater.db
-            self._settled.settled = True
+            self._settled.settle(True)
 
     def _read_only(self) -> None:
         """A dry run's database cannot be written, whatever an override tries."""
@@ -302,7 +302,7 @@ class Run:
                 updater.db.close()
                 updater.db = self._database
             if self._settled is not None:
-                self._settled.settled = False
+                self._settled.settle(False)
             if self._lock is not None:
                 self._lock.__exit__(None, None, None)
             _native.drain_logs()

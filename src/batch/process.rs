@@ -17,7 +17,8 @@ pub enum Ended<Stop> {
 
 impl<Stop> From<StoreError> for Ended<Stop> {
     fn from(err: StoreError) -> Self {
-        if err.is_of_the_file() {
+        // Another program's lock was waited for long enough: not once more for each batch.
+        if err.is_of_the_file() || matches!(err, StoreError::Busy { .. }) {
             Self::Broken(err.to_string())
         } else {
             Self::Failed(err.to_string())

@@ -68,6 +68,17 @@ impl Database {
             .store(py, |patience| handle.with(patience, work))
     }
 
+    /// Writes in a transaction of its own, which waits for another program's lock.
+    fn retried<R: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnMut(&mut dyn store::Store) -> StoreResult<R> + Send,
+    ) -> PyResult<R> {
+        let handle = self.handle(py)?;
+        self.watch()
+            .store(py, |patience| handle.with_retry(patience, work))
+    }
+
     /// Writes inside this thread's open transaction, or in one of its own.
     fn write<R: Send>(
         &self,
@@ -149,6 +160,13 @@ impl Database {
         self.handle(py).map(drop)
     }
 
+    /// While a run is on, a file that comes in the place of this one is an error.
+    fn keep_to_file(&self, keep: bool) {
+        if let Some(handle) = self.opened() {
+            handle.keep_to_file(keep);
+        }
+    }
+
     /// Whether this thread is inside an open transaction.
     #[getter]
     fn in_transaction(&self) -> bool {
@@ -215,7 +233,7 @@ impl Database {
     }
 
     fn bring_up(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.with(py, |store| store.bring_up())
+        self.retried(py, |store| store.bring_up())
     }
 
     fn hearing(&self, py: Python<'_>, event_id: &str) -> PyResult<Option<Row>> {
@@ -328,16 +346,19 @@ impl Database {
         } else {
             UndoPolicy::AllOrNothing
         };
-        let (undo, held) = self.with(py, |store| undo_on_purpose(store, run, batch, policy))?;
+        let handle = self.handle(py)?;
+        let (undo, held) = self.watch().store(py, |patience| {
+            undo_on_purpose(&handle, patience, run, batch, policy)
+        })?;
         report::undo(py, &undo, &held)
     }
 
     fn release(&self, py: Python<'_>, event_id: &str) -> PyResult<bool> {
-        self.with(py, |store| store.release(event_id))
+        self.retried(py, |store| store.release(event_id))
     }
 
     fn hold(&self, py: Python<'_>, event_id: &str) -> PyResult<()> {
-        self.with(py, |store| store.hold(&[(event_id.to_owned(), None)], None))
+        self.retried(py, |store| store.hold(&[(event_id.to_owned(), None)], None))
     }
 
     fn history<'py>(&self, py: Python<'py>, event_id: &str) -> PyResult<Vec<Bound<'py, PyDict>>> {

@@ -47,7 +47,10 @@ fn mend<'py>(py: Python<'py>, database: &Database) -> PyResult<Bound<'py, PyAny>
             store.back_up(&folder, patience.interrupted)
         })?;
         let mended = in_transaction(&handle, BatchKind::Mend, patience, |store| store.mend())?;
-        handle.with(patience, |store| store.checkpoint_wal())?;
+        // What was removed is removed, also where the WAL cannot be folded in just now.
+        if let Err(err) = handle.with(patience, |store| store.checkpoint_wal()) {
+            tracing::warn!(target: "updaters.store", "the WAL stays: {err}");
+        }
         Ok((backup, mended))
     })?;
     from_json(

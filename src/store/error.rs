@@ -19,7 +19,7 @@ pub enum StoreError {
         "{path}: the database is damaged ({detail}); put a backup back with 'hearing-updater restore --db {path}'"
     )]
     Corrupt { path: PathBuf, detail: String },
-    #[error("{path}: not a hearings database: table{} {} missing", if .tables.len() == 1 { "" } else { "s" }, .tables.join(", "))]
+    #[error("{path}: not a hearings database: table{} {} missing; check DATABASE_PATH, or put a backup back with 'hearing-updater restore --db {path}'", if .tables.len() == 1 { "" } else { "s" }, .tables.join(", "))]
     WrongTables { path: PathBuf, tables: Vec<String> },
     #[error("{path}: cannot be used as a backup: {detail}; the database was left as it was")]
     BadBackup { path: PathBuf, detail: String },
@@ -29,8 +29,15 @@ pub enum StoreError {
     ReadOnly { path: PathBuf, detail: String },
     #[error("{path}: {detail}")]
     Io { path: PathBuf, detail: String },
-    #[error("{path}: the disk is full; nothing of what was being written was kept")]
+    #[error(
+        "{path}: the disk is full; nothing of what was being written was kept: make room, then try again"
+    )]
     DiskFull { path: PathBuf },
+    #[error(
+        "{path}: replaced, removed or overwritten while it was in use; nothing more was written: \
+         look at what is there now, then try again"
+    )]
+    Replaced { path: PathBuf },
     #[error(
         "{path}: locked by another program or thread; waited {waited_seconds:.0} s: end that program, or try again later"
     )]
@@ -71,6 +78,8 @@ impl StoreError {
                 | Self::NotADatabase { .. }
                 | Self::ReadOnly { .. }
                 | Self::Io { .. }
+                | Self::Replaced { .. }
+                | Self::WrongTables { .. }
         )
     }
 }

@@ -125,10 +125,15 @@ impl Handle {
             }
         };
         let store = taken.ready(self.inner.access)?;
-        if !store.in_transaction() {
-            store.set_wait(patience.limit.min(LONGEST_READ_WAIT));
+        if store.in_transaction() {
+            return f(store);
         }
-        f(store)
+        store.set_wait(patience.limit.min(LONGEST_READ_WAIT));
+        let done = f(store);
+        done.map_err(|error| {
+            store.doubt(&error);
+            what_is_missing(store, error)
+        })
     }
 
     /// Brings the database up where needed, then opens a transaction owned by this thread, waiting for
@@ -142,11 +147,8 @@ impl Handle {
                 .is_some_and(|store| !store.in_transaction() && !store.is_current());
             if replaced {
                 taken.discard();
-                return Err(StoreError::Io {
+                return Err(StoreError::Replaced {
                     path: self.inner.shared.path().to_path_buf(),
-                    detail: "the file was replaced or removed while it was open; nothing was \
-                             written, try again to use what is there now"
-                        .to_owned(),
                 });
             }
             taken.ready(self.inner.access)?.begin(head)
@@ -196,6 +198,12 @@ impl Handle {
             let mut taken = self.take(patience)?;
             taken.ready(self.inner.access)?.execute(sql, params)
         })
+    }
+
+    /// For the length of a run: a file that comes in the place of this one is an error, rather than
+    /// opened.
+    pub fn keep_to_file(&self, keep: bool) {
+        self.inner.shared.keep_to_file(keep);
     }
 
     /// The database's path, as it was given when it was first opened.
@@ -257,6 +265,20 @@ impl Handle {
         }
         std::thread::sleep(SLICE.min(patience.limit.saturating_sub(waited)));
         Ok(())
+    }
+}
+
+/// "no such table" of a file that was overwritten by another one tells nobody what happened.
+fn what_is_missing(store: &mut dyn Store, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Sql { .. } => match store.missing_tables() {
+            Ok(tables) if !tables.is_empty() => StoreError::WrongTables {
+                path: store.path().to_path_buf(),
+                tables,
+            },
+            _ => error,
+        },
+        other => other,
     }
 }
 

@@ -147,6 +147,15 @@ pub trait Journal {
     /// journaled too. Undoing what is undone is a no-op with `undone: true`.
     fn undo(&mut self, batches: &[BatchId], policy: UndoPolicy) -> StoreResult<UndoReport>;
 
+    /// The same for a person who wants it so: in the same transaction its events are held, so that no
+    /// update brings them back. `run` is the one that is undone.
+    fn undo_and_hold(
+        &mut self,
+        batches: &[BatchId],
+        policy: UndoPolicy,
+        run: RunId,
+    ) -> StoreResult<UndoReport>;
+
     /// Honours a hand-made checkpoint as it stands, in one transaction: additions deleted with their
     /// dependants, updates restored. A column name that is not in the table refuses the whole.
     fn undo_by_hand(&mut self, checkpoint: &HandMade) -> StoreResult<UndoReport>;
@@ -176,6 +185,9 @@ pub trait Journal {
 pub trait Ledger {
     /// Opens a run (own small transaction).
     fn start_run(&mut self, congress: i64, mode: &str, trigger: &str) -> StoreResult<RunId>;
+
+    /// It is still there, and ours: else another file came in this one's place (`Replaced`).
+    fn expect_run(&mut self, run: RunId) -> StoreResult<()>;
 
     /// Closes it: batch figures, outcome, and the row of `update_logs` (with its
     /// `schedule_execution_logs` row where a schedule is named), in one small transaction of its own.

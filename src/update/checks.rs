@@ -1,6 +1,6 @@
 //! The checks before and after a run.
 
-use crate::store::{Soundness, Store, StoreResult};
+use crate::store::{Soundness, Store, StoreError, StoreResult};
 
 /// A database that has once held this many hearings and holds fewer now has lost some.
 pub const MIN_HEARINGS: i64 = 100;
@@ -44,8 +44,12 @@ pub fn before_run(
         return Ok((report, Soundness::default()));
     }
     let found = store.soundness()?;
-    for problem in &found.integrity {
-        report.issues.push(format!("integrity: {problem}"));
+    if !found.integrity.is_empty() {
+        let damaged = StoreError::Corrupt {
+            path: store.path().to_path_buf(),
+            detail: shortened(&found.integrity),
+        };
+        report.issues.push(damaged.to_string());
     }
     if found.hearings < MIN_HEARINGS && has_held(store)? {
         report.issues.push(format!(
@@ -70,6 +74,16 @@ pub fn before_run(
             .push(format!("the last successful run was {minutes} min ago"));
     }
     Ok((report, found))
+}
+
+/// The first finding and the last; between them there may be a hundred of a kind.
+fn shortened(found: &[String]) -> String {
+    match found {
+        [first, .., last] if found.len() > 2 => {
+            format!("{first}; {} more; {last}", found.len() - 2)
+        }
+        few => few.join("; "),
+    }
 }
 
 /// A database that we have not written yet has no memory of ours: there, the row ids that were given

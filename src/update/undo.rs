@@ -1,17 +1,21 @@
 //! Undoing a past run because a person asked for it.
 
 use super::checks::forget_size;
-use crate::store::{BatchInfo, BatchKind, Store, StoreError, StoreResult, UndoPolicy, UndoReport};
+use crate::store::{
+    BatchInfo, BatchKind, Handle, Patience, StoreError, StoreResult, UndoPolicy, UndoReport,
+};
 
-/// Undoes a run or one batch of it because a person asked, and holds its events.
+/// Undoes a run or one batch of it because a person asked, and holds its events. Each step waits for
+/// another program's lock.
 pub fn undo_on_purpose(
-    store: &mut dyn Store,
+    handle: &Handle,
+    patience: &Patience<'_>,
     run: i64,
     batch: Option<i64>,
     policy: UndoPolicy,
 ) -> StoreResult<(UndoReport, Vec<String>)> {
     let what = || format!("run {run}");
-    let Some(info) = store.run(run)? else {
+    let Some(info) = handle.with_retry(patience, |store| store.run(run))? else {
         return Err(StoreError::BadRecord {
             what: what(),
             problem: "not known to the journal; 'hearing-updater rollback --list' shows the runs"
@@ -32,20 +36,22 @@ pub fn undo_on_purpose(
             problem: format!("nothing was applied{which}, so there is nothing to undo"),
         });
     }
-    let mut undo = store.undo(&ids(&batches), policy)?;
+    let (batches, dates) = (ids(&batches), ids(&dates));
+    let mut undo =
+        handle.with_retry(patience, |store| store.undo_and_hold(&batches, policy, run))?;
     let mut held = Vec::new();
     if !undo.undone {
         return Ok((undo, held));
     }
     if undo.rows_restored > 0 {
-        store.hold(&undo.events, Some(run))?;
         held.extend(undo.events.iter().map(|(event_id, _)| event_id.clone()));
     }
     // Hearings of which only the date moved: one that moved again since is nobody's conflict, and
     // nothing of them was undone that would have to be held back.
     if !dates.is_empty() {
-        undo.rows_restored += store.undo(&ids(&dates), UndoPolicy::Force)?.rows_restored;
+        let moved = handle.with_retry(patience, |store| store.undo(&dates, UndoPolicy::Force))?;
+        undo.rows_restored += moved.rows_restored;
     }
-    forget_size(store)?;
+    handle.with_retry(patience, |store| forget_size(store))?;
     Ok((undo, held))
 }

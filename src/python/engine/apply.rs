@@ -109,8 +109,17 @@ impl<'py> Steps for Seams<'_, 'py> {
                     .collect(),
             })
         });
+        let broken = matches!(&answer, Err(err) if errors::is_of_the_file(py, err));
         Ok(match self.face.caught(answer)? {
             Ok(outcome) => outcome,
+            Err(why) if broken => {
+                self.engine.state().broken = Some(why.clone());
+                Outcome {
+                    success: false,
+                    error: Some(why),
+                    ..Outcome::default()
+                }
+            }
             Err(why) => Outcome {
                 success: false,
                 error: Some(why),

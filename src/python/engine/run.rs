@@ -94,9 +94,15 @@ impl Engine {
     pub(super) fn verify(&self, face: &Face<'_>) -> PyResult<()> {
         let py = face.py();
         let handle = face.handle()?;
-        let before = self.state().before.clone();
+        let (before, run) = {
+            let state = self.state();
+            (state.before.clone(), state.run)
+        };
         let (report, now) = self.watch(face)?.store(py, |patience| {
             handle.with(patience, |store| {
+                if let Some(run) = run {
+                    store.expect_run(run)?;
+                }
                 // Called alone there is nothing to compare with: then what is there is old.
                 let before = match before {
                     Some(before) => before,
@@ -267,7 +273,7 @@ impl Engine {
             let id = handle
                 .with_retry(patience, |store| store.finish_run(run, &log, &figures))?;
             // Retention and the WAL are housekeeping: they never make a run fail.
-            let pruned = handle.with(patience, |store| {
+            let pruned = handle.with_retry(patience, |store| {
                 remember_size(store)?;
                 store.prune_journal(keep)
             });

@@ -13,10 +13,12 @@ use crate::faults::{Point, reach};
 use crate::python::convert::to_sql;
 use crate::python::database::in_transaction;
 use crate::store::{
-    BatchId, BatchKind, DeferKind, HandMade, RunId, Store, StoreResult, UndoPolicy, UndoReport,
+    BatchId, BatchKind, DeferKind, HandMade, Handle, Patience, RunId, Store, StoreResult,
+    UndoPolicy, UndoReport,
 };
 
 /// What a checkpoint says, as far as its journal does not already know it.
+#[derive(Clone)]
 struct Told {
     journal: Vec<i64>,
     by_hand: HandMade,
@@ -165,7 +167,7 @@ impl Engine {
         let handle = face.handle()?;
         let watch = self.watch(face)?;
         let undone = watch.quietly(py, |patience| {
-            handle.with(patience, |store| undo(store, told))
+            handle.with_retry(patience, |store| undo(store, told.clone()))
         });
         let result = match undone {
             Ok(report) => {
@@ -235,15 +237,15 @@ impl Engine {
         }
         let handle = face.handle()?;
         let (whole, parts) = self.watch(face)?.store(py, |patience| {
-            handle.with(patience, |store| {
-                let whole = store.undo(&batches, UndoPolicy::AllOrNothing)?;
-                let parts = if whole.undone {
-                    Vec::new()
-                } else {
-                    each_alone(store, &batches)?
-                };
-                Ok((whole, parts))
-            })
+            let whole = handle.with_retry(patience, |store| {
+                store.undo(&batches, UndoPolicy::AllOrNothing)
+            })?;
+            let parts = if whole.undone {
+                Vec::new()
+            } else {
+                each_alone(&handle, patience, &batches)?
+            };
+            Ok((whole, parts))
         })?;
         log(&whole);
         for part in &parts {
@@ -278,11 +280,19 @@ impl Engine {
 
 /// Undoes what can be undone exactly: each batch whole, or not at all, so that what stays can still be
 /// undone later. The last comes first.
-fn each_alone(store: &mut dyn Store, batches: &[BatchId]) -> StoreResult<Vec<UndoReport>> {
+fn each_alone(
+    handle: &Handle,
+    patience: &Patience<'_>,
+    batches: &[BatchId],
+) -> StoreResult<Vec<UndoReport>> {
     batches
         .iter()
         .rev()
-        .map(|batch| store.undo(&[*batch], UndoPolicy::AllOrNothing))
+        .map(|batch| {
+            handle.with_retry(patience, |store| {
+                store.undo(&[*batch], UndoPolicy::AllOrNothing)
+            })
+        })
         .collect()
 }
 

@@ -8,7 +8,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::{Access, Patience, SLICE};
-use crate::store::sqlite::{BUSY, SqliteStore, after_fork};
+use crate::store::sqlite::{BUSY, Identity, SqliteStore, after_fork};
 use crate::store::{StoreError, StoreResult, Transactions};
 
 thread_local! {
@@ -24,6 +24,8 @@ pub(super) struct Shared {
     free: Condvar,
     /// Handles that have not been closed.
     users: AtomicUsize,
+    /// The file that a run keeps to.
+    kept: Mutex<Option<Identity>>,
 }
 
 struct State {
@@ -49,6 +51,7 @@ impl Shared {
             }),
             free: Condvar::new(),
             users: AtomicUsize::new(0),
+            kept: Mutex::new(None),
         }
     }
 
@@ -58,6 +61,21 @@ impl Shared {
 
     pub(super) fn resolved(&self) -> &Path {
         &self.resolved
+    }
+
+    pub(super) fn keep_to_file(&self, keep: bool) {
+        let file = Identity::of(&self.resolved).filter(|_| keep);
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = file;
+    }
+
+    fn expect_kept(&self) -> StoreResult<()> {
+        let kept = *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.is_some() && kept != Identity::of(&self.path) {
+            return Err(StoreError::Replaced {
+                path: self.path.clone(),
+            });
+        }
+        Ok(())
     }
 
     pub(super) fn enter(&self) {
@@ -202,6 +220,7 @@ impl Taken<'_> {
         });
         if !usable {
             self.store = None;
+            self.shared.expect_kept()?;
             self.store = Some(Box::new(SqliteStore::open(&self.shared.path, access)?));
         }
         let Some(store) = self.store.as_deref_mut() else {

@@ -338,7 +338,7 @@ fn a_replaced_file_is_noticed_and_then_used() {
     std::fs::copy(&path, &copy).unwrap();
     std::fs::rename(&copy, &path).unwrap();
     let error = handle.begin(HEAD, &patient()).unwrap_err().to_string();
-    assert!(error.contains("replaced or removed"), "{error}");
+    assert!(error.contains("replaced, removed"), "{error}");
     handle.begin(HEAD, &patient()).unwrap();
     set_title(&handle, "new file").unwrap();
     handle.commit(&patient()).unwrap();

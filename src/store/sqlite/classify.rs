@@ -1,9 +1,12 @@
 //! SQLite's failures in the store's words.
 
+use std::io;
 use std::path::Path;
 
 use rusqlite::ffi::{self, ErrorCode};
 
+use super::beside;
+use super::init::io_error;
 use crate::store::StoreError;
 
 /// `what` says what was being done, for messages that would not tell by themselves.
@@ -26,9 +29,12 @@ pub(super) fn classify(error: rusqlite::Error, path: &Path, what: &str) -> Store
             };
         }
     };
+    // Of the call that failed just now, for what SQLite calls "disk I/O error" whatever it was.
+    let system = io::Error::last_os_error();
     let detail = message.unwrap_or_else(|| ffi::code_to_str(code.extended_code).to_owned());
     let path = path.to_path_buf();
     match code.code {
+        _ if code.extended_code == ffi::SQLITE_READONLY_DBMOVED => StoreError::Replaced { path },
         ErrorCode::DiskFull => StoreError::DiskFull { path },
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => StoreError::ReadOnly { path, detail },
         ErrorCode::DatabaseCorrupt => StoreError::Corrupt { path, detail },
@@ -38,13 +44,25 @@ pub(super) fn classify(error: rusqlite::Error, path: &Path, what: &str) -> Store
             waited_seconds: 0.0,
         },
         ErrorCode::ConstraintViolation => StoreError::Constraint { message: detail },
-        ErrorCode::CannotOpen => StoreError::Io {
-            path,
-            detail: format!(
-                "{}; check the permissions of the file and its folder",
-                with_context(what, &detail)
-            ),
+        ErrorCode::CannotOpen => match why_no_file(&path) {
+            Some(error) => io_error(&path, &error),
+            None => StoreError::Io {
+                path,
+                detail: format!(
+                    "{}; check the permissions of the file and its folder",
+                    with_context(what, &detail)
+                ),
+            },
         },
+        ErrorCode::SystemIoFailure if from_system(code.extended_code) => {
+            match io_error(&path, &system) {
+                StoreError::Io { path, detail } => StoreError::Io {
+                    path,
+                    detail: with_context(what, &detail),
+                },
+                other => other,
+            }
+        }
         ErrorCode::SystemIoFailure | ErrorCode::FileLockingProtocolFailed => StoreError::Io {
             path,
             detail: with_context(what, &detail),
@@ -54,6 +72,37 @@ pub(super) fn classify(error: rusqlite::Error, path: &Path, what: &str) -> Store
             message: with_context(what, &detail),
         },
     }
+}
+
+/// Whether a call to the system failed, which then says why.
+fn from_system(code: i32) -> bool {
+    matches!(
+        code,
+        ffi::SQLITE_IOERR_READ
+            | ffi::SQLITE_IOERR_WRITE
+            | ffi::SQLITE_IOERR_FSYNC
+            | ffi::SQLITE_IOERR_DIR_FSYNC
+            | ffi::SQLITE_IOERR_TRUNCATE
+            | ffi::SQLITE_IOERR_FSTAT
+            | ffi::SQLITE_IOERR_DELETE
+            | ffi::SQLITE_IOERR_SHMOPEN
+            | ffi::SQLITE_IOERR_SHMSIZE
+            | ffi::SQLITE_IOERR_SHMMAP
+    )
+}
+
+/// SQLite could not make or open a file beside the database, and does not say why: a file of our own
+/// fails for the same reason. It is removed at once.
+fn why_no_file(path: &Path) -> Option<io::Error> {
+    let probe = beside(path, &format!(".probe-{}", std::process::id()));
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe);
+    if made.is_ok() {
+        let _ = std::fs::remove_file(&probe);
+    }
+    made.err()
 }
 
 fn with_context(what: &str, detail: &str) -> String {

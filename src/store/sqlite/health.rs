@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::SqliteStore;
 use super::classify::classify;
 use super::db::text;
-use super::integrity::quick_check;
+use super::integrity::full_check;
 use super::migrate;
+use super::open::wal_hint;
+use super::{OnClose, SqliteStore};
 use crate::faults::{Point, reach};
 use crate::store::{Access, Health, Soundness, StoreError, StoreResult};
 
@@ -128,7 +129,32 @@ impl Health for SqliteStore {
     }
 
     fn soundness(&mut self) -> StoreResult<Soundness> {
-        soundness(&self.conn).map_err(|error| self.failed(error))
+        // From the disk, not from the pages that we remember.
+        let mut found = self
+            .conn
+            .execute_batch("PRAGMA shrink_memory")
+            .and_then(|()| soundness(&self.conn))
+            .map_err(|error| self.failed(error));
+        if self.on_close == OnClose::KeepWal {
+            match &mut found {
+                Ok(found) if !found.integrity.is_empty() => {
+                    found.integrity.push(wal_hint(&self.path));
+                }
+                Err(StoreError::Corrupt { detail, .. }) => {
+                    *detail = format!("{detail}; {}", wal_hint(&self.path));
+                }
+                _ => {}
+            }
+        }
+        let sound = matches!(&found, Ok(found) if found.integrity.is_empty());
+        if self.access == Access::ReadWrite {
+            self.set_on_close(if sound {
+                OnClose::FoldWal
+            } else {
+                OnClose::KeepWal
+            });
+        }
+        found
     }
 
     fn back_up(&mut self, folder: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<PathBuf> {
@@ -136,7 +162,8 @@ impl Health for SqliteStore {
     }
 
     fn checkpoint_wal(&mut self) -> StoreResult<()> {
-        if self.access == Access::ReadOnly || self.head.is_some() {
+        let kept = self.on_close == OnClose::KeepWal;
+        if self.access == Access::ReadOnly || self.head.is_some() || kept {
             return Ok(());
         }
         reach(Point::WalFold, String::new)?;
@@ -192,7 +219,7 @@ fn soundness(conn: &Connection) -> rusqlite::Result<Soundness> {
         conn,
         columns: columns(conn)?,
     };
-    let file = quick_check(conn)?;
+    let file = full_check(conn)?;
     let mut found = Soundness {
         integrity: file.damage,
         foreign_keys: look.foreign_keys()?,

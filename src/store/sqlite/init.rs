@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::classify::classify;
-use super::{locks, migrate, under_way};
+use super::open::expect_file;
+use super::{beside, locks, migrate, under_way};
 use crate::faults::{Point, pass};
 use crate::store::{StoreError, StoreResult};
 
@@ -21,21 +22,21 @@ pub fn init(path: &Path) -> StoreResult<()> {
     let folder = folder_of(path);
     under_way::remove_left(&folder, &file_name(path), MARK);
     match std::fs::metadata(path) {
-        Ok(facts) if facts.is_dir() => {
-            return Err(StoreError::Io {
-                path: path.to_path_buf(),
-                detail: "a folder, not a database file".to_owned(),
-            });
+        Ok(facts) => {
+            // A device has no bytes either, and would be gone for the whole system.
+            expect_file(path, &facts)?;
+            if facts.len() > 0 {
+                return Err(StoreError::Io {
+                    path: path.to_path_buf(),
+                    detail: "exists already: nothing was done; name another with --db FILE"
+                        .to_owned(),
+                });
+            }
         }
-        Ok(facts) if facts.len() > 0 => {
-            return Err(StoreError::Io {
-                path: path.to_path_buf(),
-                detail: "exists already: nothing was done; name another with --db FILE".to_owned(),
-            });
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-        _ => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => refuse_dangling(path)?,
+        Err(error) => return Err(io(error)),
     }
+    refuse_left_overs(path)?;
     std::fs::create_dir_all(&folder).map_err(io)?;
     let building = under_way::name(path, MARK);
     under_way::remove(&building);
@@ -44,6 +45,35 @@ pub fn init(path: &Path) -> StoreResult<()> {
         .and_then(|()| put_in_place(&building, path, &folder).map_err(io));
     under_way::remove(&building);
     outcome
+}
+
+/// They would be taken for the new file's own, and spoil it.
+fn refuse_left_overs(path: &Path) -> StoreResult<()> {
+    for suffix in ["-wal", "-journal"] {
+        let left = beside(path, suffix);
+        if std::fs::metadata(&left).is_ok_and(|facts| facts.len() > 0) {
+            return Err(StoreError::Io {
+                path: left,
+                detail: "left by a database that was here before: put that back, or move this away"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A symbolic link to what is not there: a disk that is not mounted, as a rule.
+pub(super) fn refuse_dangling(path: &Path) -> StoreResult<()> {
+    let Ok(leads_to) = std::fs::read_link(path) else {
+        return Ok(());
+    };
+    Err(StoreError::Io {
+        path: path.to_path_buf(),
+        detail: format!(
+            "a symbolic link to {}, which is not there: make that, mount its disk, or remove the link",
+            leads_to.display()
+        ),
+    })
 }
 
 fn build(path: &Path) -> rusqlite::Result<()> {
@@ -71,7 +101,8 @@ fn put_in_place(building: &Path, path: &Path, folder: &Path) -> io::Result<()> {
             Ok(()) => {}
         },
     }
-    sync_folder(folder)
+    sync_or_warn(path, folder);
+    Ok(())
 }
 
 /// The last part of a path.
@@ -98,20 +129,51 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// The file is in its place, whatever becomes of this.
+pub(super) fn sync_or_warn(path: &Path, folder: &Path) {
+    if let Err(error) = sync_folder(folder) {
+        tracing::warn!(
+            target: "updaters.store",
+            "{}: done, but it may not outlast a power cut ({error})", path.display()
+        );
+    }
+}
+
 /// A failure of the file system in the store's words.
 pub(in crate::store) fn io_error(path: &Path, error: &io::Error) -> StoreError {
     let path = path.to_path_buf();
+    let said = error.to_string();
+    let said = said.split(" (os error").next().unwrap_or_default();
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull { path },
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             StoreError::ReadOnly {
                 path,
-                detail: error.to_string(),
+                detail: said.to_owned(),
+            }
+        }
+        io::ErrorKind::FileTooLarge => StoreError::Io {
+            path,
+            detail: format!(
+                "{said}: it would grow beyond what the system lets a file be (see 'ulimit -f')"
+            ),
+        },
+        _ if matches!(
+            error.raw_os_error(),
+            Some(libc::EIO | libc::ENXIO | libc::ESTALE)
+        ) =>
+        {
+            StoreError::Io {
+                path,
+                detail: format!(
+                    "{said}: look after the disk (dmesg tells), then check the file with \
+                     'python3 -m scripts.verify_updates'"
+                ),
             }
         }
         _ => StoreError::Io {
             path,
-            detail: error.to_string(),
+            detail: said.to_owned(),
         },
     }
 }

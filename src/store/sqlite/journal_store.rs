@@ -34,7 +34,16 @@ impl SqliteStore {
 
 impl Journal for SqliteStore {
     fn undo(&mut self, batches: &[BatchId], policy: UndoPolicy) -> StoreResult<UndoReport> {
-        undo::undo(self, batches, policy)
+        undo::undo(self, batches, policy, None)
+    }
+
+    fn undo_and_hold(
+        &mut self,
+        batches: &[BatchId],
+        policy: UndoPolicy,
+        run: RunId,
+    ) -> StoreResult<UndoReport> {
+        undo::undo(self, batches, policy, Some(run))
     }
 
     fn undo_by_hand(&mut self, checkpoint: &HandMade) -> StoreResult<UndoReport> {

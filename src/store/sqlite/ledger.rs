@@ -30,6 +30,10 @@ impl Ledger for SqliteStore {
         })
     }
 
+    fn expect_run(&mut self, run: RunId) -> StoreResult<()> {
+        self.expect_our_run(run)
+    }
+
     fn finish_run(
         &mut self,
         run: Option<RunId>,
@@ -50,6 +54,7 @@ impl Ledger for SqliteStore {
             let db = self.reading()?;
             let log_id = write_log(db, log)?;
             if let Some(run) = run {
+                self.expect_our_run(run)?;
                 figures::close_run(db, run, log, log_id, batches)?;
             }
             Ok(log_id)
@@ -220,20 +225,7 @@ impl Ledger for SqliteStore {
         if events.is_empty() {
             return Ok(());
         }
-        self.in_some_transaction(|store| {
-            let db = store.reading()?;
-            for (event_id, update_date) in events {
-                db.exec(
-                    "updater_held",
-                    "INSERT INTO updater_held (event_id, update_date, run_id, held_at) \
-                     VALUES (?1, ?2, ?3, ?4) ON CONFLICT (event_id) DO UPDATE SET \
-                        update_date = excluded.update_date, run_id = excluded.run_id, \
-                        held_at = excluded.held_at",
-                    (event_id, update_date, run, utc_now()),
-                )?;
-            }
-            Ok(())
-        })
+        self.in_some_transaction(|store| hold(store.reading()?, events, run))
     }
 
     fn release(&mut self, event_id: &str) -> StoreResult<bool> {
@@ -283,6 +275,25 @@ impl Ledger for SqliteStore {
                 .map(|_| ())
         })
     }
+}
+
+/// In the open transaction.
+pub(super) fn hold(
+    db: Db<'_>,
+    events: &[(String, Option<String>)],
+    run: Option<RunId>,
+) -> StoreResult<()> {
+    for (event_id, update_date) in events {
+        db.exec(
+            "updater_held",
+            "INSERT INTO updater_held (event_id, update_date, run_id, held_at) \
+             VALUES (?1, ?2, ?3, ?4) ON CONFLICT (event_id) DO UPDATE SET \
+                update_date = excluded.update_date, run_id = excluded.run_id, \
+                held_at = excluded.held_at",
+            (event_id, update_date, run, utc_now()),
+        )?;
+    }
+    Ok(())
 }
 
 /// Naive local time, floored to the second.

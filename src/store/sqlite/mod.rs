@@ -32,6 +32,7 @@ mod memo;
 mod mend;
 mod migrate;
 mod open;
+mod opened;
 mod restore;
 mod survey;
 #[cfg(all(
@@ -82,6 +83,7 @@ pub(in crate::store) use open::{BUSY, Identity, look_at};
 pub use restore::{RestoreReport, restore};
 
 use guard::Guard;
+use opened::Opened;
 
 /// One open database file.
 pub struct SqliteStore {
@@ -89,7 +91,7 @@ pub struct SqliteStore {
     path: PathBuf,
     access: Access,
     /// The file that was opened, to notice when another one takes its place.
-    identity: Option<Identity>,
+    opened: Opened,
     /// The journal batch that the triggers write under; 0 while none is open. Shared with the SQL
     /// function `updater_batch()` that the TEMP triggers call.
     batch: Arc<AtomicI64>,

@@ -1,5 +1,6 @@
 //! Opening a database file.
 
+use std::fs::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -10,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
 use super::guard::Guard;
+use super::opened::Opened;
 use super::{OnClose, SqliteStore, locks};
 use crate::store::{Access, StoreError, StoreResult};
 
@@ -68,12 +70,7 @@ pub(in crate::store) fn look_at(path: &Path) -> StoreResult<()> {
             });
         }
     };
-    if facts.is_dir() {
-        return Err(StoreError::Io {
-            path: path.to_path_buf(),
-            detail: "a folder, not a database file".to_owned(),
-        });
-    }
+    expect_file(path, &facts)?;
     if facts.len() == 0 && wal_is_empty(path) {
         return Err(StoreError::Empty {
             path: path.to_path_buf(),
@@ -82,8 +79,45 @@ pub(in crate::store) fn look_at(path: &Path) -> StoreResult<()> {
     Ok(())
 }
 
+/// No folder, pipe, socket or device.
+pub(super) fn expect_file(path: &Path, facts: &Metadata) -> StoreResult<()> {
+    if facts.is_file() {
+        return Ok(());
+    }
+    let kind = if facts.is_dir() {
+        "a folder"
+    } else {
+        "a device, pipe or socket"
+    };
+    Err(StoreError::Io {
+        path: path.to_path_buf(),
+        detail: format!("{kind}, not a database file"),
+    })
+}
+
 fn wal_is_empty(path: &Path) -> bool {
-    std::fs::metadata(super::beside(path, "-wal")).map_or(true, |facts| facts.len() == 0)
+    // It lies beside what a symbolic link leads to.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    std::fs::metadata(super::beside(&path, "-wal")).map_or(true, |facts| facts.len() == 0)
+}
+
+/// Of a file that is damaged and had a WAL beside it when it was opened.
+fn blaming_the_wal(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Corrupt { path, detail } => StoreError::Corrupt {
+            detail: format!("{detail}; {}", wal_hint(&path)),
+            path,
+        },
+        other => other,
+    }
+}
+
+/// A WAL that another file left (a database that was moved or overwritten) makes a sound one unreadable.
+pub(super) fn wal_hint(path: &Path) -> String {
+    format!(
+        "if {} is another file's, move it away and try again",
+        super::beside(path, "-wal").display()
+    )
 }
 
 impl SqliteStore {
@@ -91,17 +125,36 @@ impl SqliteStore {
     /// it: one that cannot would leave a `-wal` and a `-shm` behind. `access` is kept by `query_only`.
     pub fn open(path: &Path, access: Access) -> StoreResult<Self> {
         look_at(path)?;
-        // Whoever left a WAL, a reader does not fold it in.
-        let on_close = if access == Access::ReadOnly && !wal_is_empty(path) {
-            OnClose::KeepWal
-        } else {
+        // Whoever left a WAL, a reader does not fold it in; a writer does once the file has turned out
+        // to be sound: a WAL that belongs to another file would spoil it for good.
+        let on_close = if wal_is_empty(path) {
             OnClose::FoldWal
+        } else {
+            OnClose::KeepWal
         };
         locks::install();
-        let identity = Identity::of(path);
+        let opened = Opened::of(path);
         // No URI: a path may contain `?`, `%` and `#`.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let fail = |error| classify(error, path, "cannot open the database");
+        let fail = |error| {
+            let error = match classify(error, path, "") {
+                // "unsupported file format": whatever is in there, it is none of ours.
+                StoreError::Sql { message } => StoreError::Corrupt {
+                    path: path.to_path_buf(),
+                    detail: message,
+                },
+                StoreError::Io { path, detail } => StoreError::Io {
+                    path,
+                    detail: format!("cannot open the database: {detail}"),
+                },
+                other => other,
+            };
+            if on_close == OnClose::KeepWal {
+                blaming_the_wal(error)
+            } else {
+                error
+            }
+        };
         let mut conn = Connection::open_with_flags(path, flags).map_err(fail)?;
         conn.busy_timeout(BUSY).map_err(fail)?;
         conn.set_prepared_statement_cache_capacity(256);
@@ -133,7 +186,7 @@ impl SqliteStore {
             conn,
             path: path.to_path_buf(),
             access: Access::ReadWrite,
-            identity,
+            opened,
             batch: Arc::new(AtomicI64::new(0)),
             head: None,
             entry_mark: 0,
@@ -160,24 +213,22 @@ impl SqliteStore {
                 .map_err(|error| classify(error, &self.path, "switching access"))?;
             self.access = access;
         }
-        if access == Access::ReadWrite {
-            self.fold_wal_on_close();
-        }
         Ok(())
     }
 
-    fn fold_wal_on_close(&mut self) {
-        if self.on_close == OnClose::KeepWal {
-            self.on_close = OnClose::FoldWal;
+    /// What becomes of the WAL when the file is closed.
+    pub(super) fn set_on_close(&mut self, on_close: OnClose) {
+        if self.on_close != on_close {
+            self.on_close = on_close;
             // Cannot fail on an open connection.
             let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            let _ = self.conn.set_db_config(keep, false);
+            let _ = self.conn.set_db_config(keep, on_close == OnClose::KeepWal);
         }
     }
 
     /// Whether the path still leads to the file that was opened.
     pub(in crate::store) fn is_current(&self) -> bool {
-        self.identity == Identity::of(&self.path)
+        self.opened.is_there()
     }
 
     /// Whether the connection is of no more use.
@@ -203,8 +254,8 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         // Its writer folded it in meanwhile: what is left are two files without content.
-        if self.on_close == OnClose::KeepWal && wal_is_empty(&self.path) {
-            self.fold_wal_on_close();
+        if wal_is_empty(&self.path) {
+            self.set_on_close(OnClose::FoldWal);
         }
     }
 }

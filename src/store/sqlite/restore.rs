@@ -9,7 +9,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
-use super::init::{file_name, folder_of, io_error, sync_folder};
+use super::init::{file_name, folder_of, io_error, refuse_dangling, sync_or_warn};
+use super::open::expect_file;
 use super::{backup, beside, locks, migrate, under_way};
 use crate::faults::{Point, reach};
 use crate::store::handle::let_go;
@@ -38,6 +39,7 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         Some(path) => path.to_path_buf(),
         None => newest(&folder.join("backups"))?,
     };
+    expect_replaceable(database)?;
     let _lock = RunLock::acquire(database, "restore")?;
     refuse_itself(database, &backup)?;
     // A link stays a link: the file that it leads to is replaced.
@@ -53,6 +55,13 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         kept.as_ref().and_then(|kept| kept.journal_mode),
     )
     .map_err(|error| not_usable(&backup, error))
+    .map_err(|error| match error {
+        // It is beside the database that there is no room for the fresh file.
+        StoreError::DiskFull { .. } => StoreError::DiskFull {
+            path: database.clone(),
+        },
+        other => other,
+    })
     .and_then(|hearings| {
         let patience = Patience {
             limit: Duration::from_secs(5),
@@ -60,22 +69,20 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         };
         let_go(&database, &patience)?;
         let replaced = database.exists();
-        // First the left-overs: beside the new file they would be taken for its own.
-        let mut removed = Vec::new();
-        for suffix in ["-wal", "-shm", "-journal"] {
-            let path = beside(&database, suffix);
-            match std::fs::remove_file(&path) {
-                Ok(()) => removed.push(path),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(fails(error)),
-            }
-        }
         if let Some(kept) = &kept {
             kept.apply_to(&fresh).map_err(fails)?;
         }
-        reach(Point::Restore, String::new)?;
-        std::fs::rename(&fresh, &database).map_err(fails)?;
-        sync_folder(&folder).map_err(fails)?;
+        // First the left-overs: beside the new file they would be taken for its own.
+        let left = LeftOvers::set_aside(&database, &fresh).map_err(fails)?;
+        let renamed = reach(Point::Restore, String::new)
+            .map_err(StoreError::from)
+            .and_then(|()| std::fs::rename(&fresh, &database).map_err(fails));
+        if let Err(error) = renamed {
+            left.put_back();
+            return Err(error);
+        }
+        let removed = left.remove();
+        sync_or_warn(&database, &folder);
         Ok(RestoreReport {
             backup: backup.clone(),
             hearings,
@@ -126,6 +133,54 @@ impl Kept {
         // Root gives the file back to whom it belonged; others may not, and need not.
         let _ = chown(fresh, Some(self.facts.uid()), Some(self.facts.gid()));
         std::fs::set_permissions(fresh, self.facts.permissions())
+    }
+}
+
+/// What lies beside the old database and is a part of it, under other names until it is replaced.
+struct LeftOvers(Vec<(PathBuf, PathBuf)>);
+
+impl LeftOvers {
+    fn set_aside(database: &Path, fresh: &Path) -> io::Result<Self> {
+        let mut moved = Self(Vec::new());
+        for suffix in ["-wal", "-shm", "-journal"] {
+            let path = beside(database, suffix);
+            let aside = beside(fresh, &format!(".old{suffix}"));
+            match std::fs::rename(&path, &aside) {
+                Ok(()) => moved.0.push((path, aside)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    moved.put_back();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    fn put_back(&self) {
+        for (path, aside) in &self.0 {
+            let _ = std::fs::rename(aside, path);
+        }
+    }
+
+    fn remove(self) -> Vec<PathBuf> {
+        self.0
+            .into_iter()
+            .map(|(path, aside)| {
+                let _ = std::fs::remove_file(aside);
+                path
+            })
+            .collect()
+    }
+}
+
+/// A file may be replaced, or made where there is none. Not what was named by mistake: a
+/// device that is renamed over is gone for the whole system.
+fn expect_replaceable(database: &Path) -> StoreResult<()> {
+    match std::fs::metadata(database) {
+        Ok(facts) => expect_file(database, &facts),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => refuse_dangling(database),
+        Err(error) => Err(io_error(database, &error)),
     }
 }
 
@@ -224,186 +279,5 @@ fn copy_checked(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::SqliteStore;
-    use super::super::testing::{fill, legacy_db};
-    use super::*;
-    use crate::store::{Access, Health, open};
-
-    struct Scene {
-        dir: tempfile::TempDir,
-        path: PathBuf,
-        backup: PathBuf,
-    }
-
-    /// A database of three hearings, backed up, then emptied.
-    fn scene() -> Scene {
-        let dir = tempfile::tempdir().unwrap();
-        let path = legacy_db(dir.path());
-        fill(&path);
-        let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
-        let backup = store
-            .back_up(&dir.path().join("backups"), &|| false)
-            .unwrap();
-        drop(store);
-        let conn = Connection::open(&path).unwrap();
-        conn.execute_batch(
-            "DELETE FROM witness_documents; DELETE FROM witness_appearances;
-             DELETE FROM hearing_committees; DELETE FROM hearings;",
-        )
-        .unwrap();
-        Scene { dir, path, backup }
-    }
-
-    fn hearings(path: &Path) -> i64 {
-        Connection::open(path)
-            .unwrap()
-            .query_row("SELECT COUNT(*) FROM hearings", [], |row| row.get(0))
-            .unwrap()
-    }
-
-    #[test]
-    fn the_newest_backup_is_put_back_and_a_stale_wal_removed() {
-        let Scene { dir, path, backup } = scene();
-        std::fs::write(beside(&path, "-wal"), "left by a crash").unwrap();
-        std::fs::write(beside(&path, "-journal"), "").unwrap();
-        let report = restore(&path, None).unwrap();
-        assert_eq!(report.backup, backup);
-        assert_eq!(
-            (report.hearings, report.replaced, report.removed.len()),
-            (3, true, 2)
-        );
-        assert_eq!(hearings(&path), 3);
-        let mut names: Vec<_> = std::fs::read_dir(dir.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        names.sort();
-        assert_eq!(names, ["backups", "legacy.db"]);
-    }
-
-    #[test]
-    fn permissions_and_journal_mode_stay_those_of_the_database() {
-        use std::os::unix::fs::PermissionsExt;
-        let Scene {
-            dir: _dir,
-            path,
-            backup,
-        } = scene();
-        let mode_of = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let chmod = |path: &Path, mode| {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        };
-        let journal_mode = || {
-            let conn = Connection::open(&path).unwrap();
-            conn.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0))
-                .unwrap()
-        };
-        chmod(&backup, 0o444);
-        chmod(&path, 0o664);
-        restore(&path, Some(&backup)).unwrap();
-        assert_eq!((mode_of(&path), journal_mode()), (0o664, "delete".into()));
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
-            .unwrap();
-        restore(&path, Some(&backup)).unwrap();
-        assert_eq!((mode_of(&path), journal_mode()), (0o664, "wal".into()));
-        assert_eq!(hearings(&path), 3);
-        assert_eq!(mode_of(&backup), 0o444);
-    }
-
-    #[test]
-    fn a_corrupt_or_missing_database_is_no_obstacle() {
-        let Scene {
-            dir: _dir,
-            path,
-            backup,
-        } = scene();
-        std::fs::write(&path, "garbage".repeat(1000)).unwrap();
-        restore(&path, Some(&backup)).unwrap();
-        assert_eq!(hearings(&path), 3);
-        std::fs::remove_file(&path).unwrap();
-        assert!(!restore(&path, Some(&backup)).unwrap().replaced);
-        assert_eq!(hearings(&path), 3);
-    }
-
-    #[test]
-    fn a_bad_backup_leaves_the_database_as_it_is() {
-        let Scene { dir, path, backup } = scene();
-        let before = std::fs::read(&path).unwrap();
-        let bad = dir.path().join("bad.db");
-        let refusal = || match restore(&path, Some(&bad)) {
-            Err(StoreError::BadBackup { detail, .. }) => detail,
-            other => panic!("{other:?}"),
-        };
-        assert!(refusal().contains("no such file"));
-        std::fs::write(&bad, "").unwrap();
-        assert!(refusal().contains("empty"));
-        std::fs::write(&bad, "no database at all, only many words".repeat(100)).unwrap();
-        assert!(refusal().contains("not a SQLite database"));
-        let whole = std::fs::read(&backup).unwrap();
-        std::fs::write(&bad, &whole[..whole.len() / 2]).unwrap();
-        assert!(refusal().contains("damaged"));
-        std::fs::remove_file(&bad).unwrap();
-        Connection::open(&bad)
-            .unwrap()
-            .execute_batch("CREATE TABLE x (y)")
-            .unwrap();
-        assert!(refusal().contains("without hearings, committees"));
-        assert!(restore(&path, Some(&path)).is_err());
-        assert_eq!(std::fs::read(&path).unwrap(), before);
-        assert_eq!(
-            std::fs::read_dir(dir.path())
-                .unwrap()
-                .filter(|entry| {
-                    entry
-                        .as_ref()
-                        .unwrap()
-                        .file_name()
-                        .to_string_lossy()
-                        .contains("restore")
-                })
-                .count(),
-            0
-        );
-    }
-
-    #[test]
-    fn a_handle_that_was_open_reads_what_was_put_back() {
-        let Scene {
-            dir: _dir,
-            path,
-            backup,
-        } = scene();
-        let handle = open(&path, Access::ReadWrite).unwrap();
-        let patience = Patience {
-            limit: Duration::from_secs(5),
-            interrupted: &|| false,
-        };
-        let count = || {
-            handle
-                .with(&patience, |store| store.table_counts())
-                .unwrap()
-                .into_iter()
-                .find(|(name, _)| name == "hearings")
-                .unwrap()
-                .1
-        };
-        assert_eq!(count(), 0);
-        restore(&path, Some(&backup)).unwrap();
-        assert_eq!(count(), 3);
-    }
-
-    #[test]
-    fn no_restore_while_an_update_is_running() {
-        let Scene {
-            dir: _dir, path, ..
-        } = scene();
-        let _lock = RunLock::acquire(&path, "daily update").unwrap();
-        assert!(matches!(
-            restore(&path, None),
-            Err(StoreError::Running { .. })
-        ));
-    }
-}
+#[path = "restore_tests.rs"]
+mod tests;

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use super::classify::classify;
-use super::{SqliteStore, journal};
+use super::integrity::quick_check;
+use super::{OnClose, SqliteStore, journal};
 use crate::faults::{Point, pass, reach};
 use crate::store::{
-    Access, Answer, BatchHead, BatchId, SqlParams, StoreError, StoreResult, Transactions,
+    Access, Answer, BatchHead, BatchId, RunId, SqlParams, StoreError, StoreResult, Transactions,
 };
 
 /// Callers' savepoints may not bear names of this kind.
@@ -30,22 +31,29 @@ impl Transactions for SqliteStore {
             });
         }
         if !self.is_current() {
-            return Err(StoreError::Io {
+            return Err(StoreError::Replaced {
                 path: self.path.clone(),
-                detail: "the file was replaced or removed while it was open; nothing was written, \
-                         try again to use what is there now"
-                    .to_owned(),
             });
+        }
+        if self.opened.was_written() {
+            self.look_at_the_disk()?;
         }
         self.begin_immediate()?;
         let begun = self.open_batch(head).and_then(|batch| {
+            let in_wal = self.journal_mode()?.eq_ignore_ascii_case("wal");
+            self.opened.began(in_wal)?;
             reach(Point::Begun, || head.label())?;
             Ok(batch)
         });
         match begun {
-            Ok(batch) => Ok(batch),
+            Ok(batch) => {
+                // What was left beside the file is ours from here on.
+                self.set_on_close(OnClose::FoldWal);
+                Ok(batch)
+            }
             Err(error) => {
                 self.roll_back();
+                self.doubt(&error);
                 Err(error)
             }
         }
@@ -62,6 +70,7 @@ impl Transactions for SqliteStore {
         } else {
             self.close_batch().and_then(|kept| {
                 reach(Point::Commit, || head.label())?;
+                self.opened.expect_untouched()?;
                 self.run("COMMIT", "committing")?;
                 pass(Point::Committed, || head.label());
                 Ok(kept)
@@ -77,6 +86,7 @@ impl Transactions for SqliteStore {
             Err(error @ StoreError::Busy { .. }) => Err(error),
             Err(error) => {
                 self.roll_back();
+                self.doubt(&error);
                 Err(error)
             }
         }
@@ -177,6 +187,9 @@ impl SqliteStore {
     }
 
     fn open_batch(&mut self, head: BatchHead) -> StoreResult<BatchId> {
+        if let Some(run) = head.run {
+            self.expect_our_run(run)?;
+        }
         let (batch, mark) = (|| {
             self.conn
                 .prepare_cached(
@@ -240,6 +253,62 @@ impl SqliteStore {
         self.head = None;
         self.savepoint_open = false;
         self.schema_touched = false;
+        self.opened.ended();
+    }
+
+    /// Another program has written into the file. As a rule that is SQLite's doing; a `cp` over it is
+    /// not, and the pages that we remember would hide it.
+    fn look_at_the_disk(&mut self) -> StoreResult<()> {
+        let found = self
+            .run("PRAGMA shrink_memory", "reading anew")
+            .and_then(|()| self.db().fail(quick_check(&self.conn), "reading anew"))
+            .and_then(|found| match found.damage.into_iter().next() {
+                None => Ok(()),
+                Some(detail) => Err(StoreError::Corrupt {
+                    path: self.path.clone(),
+                    detail,
+                }),
+            });
+        match &found {
+            Ok(()) => self.opened.looked_at(),
+            Err(error) => self.doubt(error),
+        }
+        found
+    }
+
+    fn journal_mode(&self) -> StoreResult<String> {
+        let found = self
+            .db()
+            .one("", "PRAGMA journal_mode", [], |row| row.get(0))?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The WAL of a damaged file stays: it may be another file's, or hold what is left.
+    pub(in crate::store) fn doubt(&mut self, error: &StoreError) {
+        if matches!(
+            error,
+            StoreError::Corrupt { .. } | StoreError::NotADatabase { .. }
+        ) {
+            self.set_on_close(OnClose::KeepWal);
+        }
+    }
+
+    /// A run was entered by this process: else another file, or an older state of this one, has come in
+    /// its place.
+    pub(super) fn expect_our_run(&self, run: RunId) -> StoreResult<()> {
+        let pid = self.db().one(
+            "updater_runs",
+            "SELECT pid FROM updater_runs WHERE run_id = ?1",
+            [run],
+            |row| row.get::<_, Option<i64>>(0),
+        )?;
+        if pid == Some(Some(i64::from(std::process::id()))) {
+            Ok(())
+        } else {
+            Err(StoreError::Replaced {
+                path: self.path.clone(),
+            })
+        }
     }
 
     /// After a statement that changed the schema inside the open transaction.

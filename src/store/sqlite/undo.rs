@@ -11,6 +11,7 @@ use super::SqliteStore;
 use super::db::Db;
 use super::journal_entries::{Catalog, Entry, Op, RowKey, current, entries, is_as, name_of};
 use super::journal_image::Image;
+use super::ledger::hold;
 use super::tables::Table;
 use super::undo_checks::{
     changed_again_by, dangling, dependants, events_of, mark_undone, still_to_undo,
@@ -18,13 +19,15 @@ use super::undo_checks::{
 use super::undo_rows::{delete, insert, update};
 use crate::faults::{Point, reach};
 use crate::store::{
-    BatchHead, BatchId, BatchKind, StoreError, StoreResult, Transactions, UndoPolicy, UndoReport,
+    BatchHead, BatchId, BatchKind, RunId, StoreError, StoreResult, Transactions, UndoPolicy,
+    UndoReport,
 };
 
 pub(super) fn undo(
     store: &mut SqliteStore,
     batches: &[BatchId],
     policy: UndoPolicy,
+    hold_for: Option<RunId>,
 ) -> StoreResult<UndoReport> {
     in_undo(store, |db, undo_batch| {
         let wanted = still_to_undo(db, batches)?;
@@ -66,6 +69,9 @@ pub(super) fn undo(
             return Ok(report);
         }
         mark_undone(db, &wanted, undo_batch)?;
+        if hold_for.is_some() && report.rows_restored > 0 {
+            hold(db, &report.events, hold_for)?;
+        }
         reach(Point::Undo, String::new)?;
         report.undone = true;
         Ok(report)
