@@ -142,3 +142,60 @@ def test_nothing_is_forgotten_when_the_whole_run_is_undone(world: World, batched
     metrics = world.run(settings, lookback_days=1)
     assert (metrics["hearings_added"], metrics["hearings_updated"]) == (1, 1)
     assert world.rows("SELECT * FROM updater_deferred") == []
+
+
+def test_a_meeting_is_not_told_of_what_is_wrong_with_another(world: World) -> None:
+    # Its id is in the number of the item, and in the date that is wrong.
+    world.put(meeting(1), meeting(2, date="the 13th of 2025"), meeting(13), meeting(2025))
+    metrics = world.run(success=False)
+    reasons = {event["event_id"]: event["reason"] for event in metrics["deferred"]}
+    assert "Invalid date format" in reasons.pop("2")
+    assert reasons == dict.fromkeys(["1", "13", "2025"], "batch 1: Validation failed")
+
+
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"title": 7},
+        {"date": "some day"},
+        {"committees": [{"systemCode": "hszz99", "name": "Nobody's"}]},
+    ],
+)
+def test_a_meeting_that_stays_invalid_does_not_keep_others_out_for_ever(
+    world: World, batched: bool, wrong: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"enable_batch_processing": batched}
+    world.put(*(meeting(n) for n in range(1, 6)), meeting(6, **wrong))
+    first = world.run(settings, success=not batched)
+    assert first["hearings_added"] == (0 if batched else 5)
+    # The rest of its batch comes in; what is wrong upstream is nobody's error here.
+    second = world.run(settings)
+    assert second["hearings_added"] == (5 if batched else 0)
+    for metrics in (second, world.run(settings)):
+        assert metrics["errors"] == []
+        [event] = metrics["deferred"]
+        assert event["event_id"] == "6"
+        told = {"title": "title must be text", "date": "date format", "committees": "hszz99"}
+        assert told[next(iter(wrong))] in event["reason"]
+    assert "event 6: still invalid" in caplog.text
+    row = world.row("SELECT event_id, kind, tries FROM updater_deferred")
+    assert row == {"event_id": "6", "kind": "record", "tries": 3}
+    world.put(meeting(6))
+    assert world.run(settings)["hearings_added"] == 1
+    assert world.rows("SELECT * FROM updater_deferred") == []
+
+
+def test_a_row_that_nobody_could_read_is_looked_back_to(world: World) -> None:
+    """Its event id is not known: it cannot be set aside, but its time can."""
+    world.put(*(meeting(n, updateDate=utc(days=3)) for n in range(20)))
+    world.sandbox.faults = {"bad-row": 0.4}
+    metrics = world.run(lookback_days=5)
+    added = metrics["hearings_added"]
+    assert 0 < added < 20
+    assert len([e for e in metrics["errors"] if "cannot be had" in e]) == 20 - added
+    world.sandbox.faults = {}
+    # The next runs look back a day: one that may go no further does not forget it.
+    assert world.run({"catch_up": False}, lookback_days=1)["hearings_checked"] == 0
+    assert world.run(lookback_days=1)["hearings_added"] == 20 - added
+    assert world.run(lookback_days=1)["hearings_checked"] == 0

@@ -3,8 +3,9 @@
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
@@ -105,6 +106,7 @@ class Run:
         self._ending = False
         self._announced = False
         self._found = 0
+        self._began = time.monotonic()
         self.progress = ProgressGate.around(callback)
         self.result: dict[str, Any] = {}
         #: Whatever handlers there are, the run's own lines have no secret in them.
@@ -117,6 +119,7 @@ class Run:
         if updater.metrics.end_time is not None:
             updater.metrics = UpdateMetrics()
         updater.metrics.start_time = datetime.now()
+        self._began = time.monotonic()
         updater.backup_path = None
         updater._run = self
         self._engine.begin_run()
@@ -326,7 +329,9 @@ class Run:
         self._failure = failure
         if failure is not None and failure not in metrics.errors:
             metrics.errors.append(failure)
-        metrics.end_time = datetime.now()
+        # Whatever was done to the clock meanwhile, a run takes as long as it takes.
+        elapsed = timedelta(seconds=time.monotonic() - self._began)
+        metrics.end_time = metrics.start_time + elapsed
         updater.metrics_failed = failure is not None
         failed = unfetched(updater) if failure is None else None
         if failed is not None:

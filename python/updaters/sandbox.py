@@ -48,6 +48,17 @@ FAULTS: Mapping[str, str] = {
     "poison": "a share of events: their detail answers 500, always",
     "404": "a share of events: listed, but their detail is not found",
     "filter": "a list with fromDateTime answers 500",
+    "gzip-bomb": "a gzip body of 2 MB that unpacks to 2 GB",
+    "deep": "lists in lists, 20,000 deep",
+    "bad-utf8": "the answer with two bytes in it that are no UTF-8",
+    "content-type": "the right answer under a wrong Content-Type, or without one",
+    "duplicates": "each row of a list twice; keys of a detail twice (the last ones are right)",
+    "nul": "NUL characters in titles and names",
+    "huge-title": "a detail whose title has 10 MB",
+    "wrong-types": "numbers and lists where text belongs; the event ids stay",
+    "redirect-loop": "a redirect to the very same address",
+    "foreign-next": "a list whose link to the next page names another host",
+    "odd-headers": "Date, Retry-After and X-RateLimit make no sense; every other answer is a 503",
 }
 
 
@@ -236,8 +247,9 @@ class Sandbox:
     ) -> None:
         """Orders a fault for the next requests that it fits, and whose path holds `path`.
 
-        `poison` and `404` wait for details, `bad-row` and `filter` for lists. `retry_after` is sent
-        as the Retry-After header, in seconds.
+        `poison`, `404` and `huge-title` wait for details, `bad-row`, `filter` and `foreign-next`
+        for lists, `duplicates`, `nul` and `wrong-types` for either. `retry_after` is sent as the
+        Retry-After header, in seconds.
         """
         self._native.fail_next(kind, times, path, retry_after)
 

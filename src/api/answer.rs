@@ -9,11 +9,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::ApiError;
-use super::retry::retry_after;
+use super::retry::{http_date, retry_after};
 
 const MIB: usize = 1024 * 1024;
-/// The largest answer, unpacked.
-const LIMIT: usize = 16 * MIB;
+/// The largest answer, unpacked: many are read at once, and real ones take a tenth of it.
+const LIMIT: usize = 4 * MIB;
+/// The most values in one answer: each takes many times the two bytes it may have as text.
+const MAX_VALUES: usize = 50_000;
 /// As much as is read of an answer that is an error.
 const ERROR_LIMIT: usize = 64 * 1024;
 
@@ -52,9 +54,7 @@ impl From<ApiError> for Fault {
 
 /// Seconds that the server's clock (`Date`) is ahead of ours.
 pub(super) fn server_ahead(response: &Response) -> Option<i64> {
-    let text = response.headers().get(DATE)?.to_str().ok()?;
-    let theirs = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Some(theirs.as_second() - Timestamp::now().as_second())
+    Some(sent_at(response)?.as_second() - Timestamp::now().as_second())
 }
 
 /// `X-RateLimit-Remaining`.
@@ -89,11 +89,14 @@ pub(super) async fn json(
         }
         Err(Cut::Broken(error)) => return Err(broken(&error, endpoint, started)),
     };
-    parse(&body).map_err(|detail| {
-        Fault::transient(ApiError::Nonsense {
-            endpoint: endpoint.to_owned(),
-            detail,
-        })
+    let endpoint = endpoint.to_owned();
+    parse(&body).map_err(|unread| match unread {
+        Unread::Foreign(detail) => Fault::transient(ApiError::Nonsense { endpoint, detail }),
+        Unread::Garbled(detail) => Fault::transient(ApiError::Garbled { endpoint, detail }),
+        Unread::TooMany => {
+            let detail = format!("the answer holds more than {MAX_VALUES} values");
+            ApiError::Garbled { endpoint, detail }.into()
+        }
     })
 }
 
@@ -108,7 +111,8 @@ pub(super) async fn refusal(
         .headers()
         .get(RETRY_AFTER)
         .and_then(|v| v.to_str().ok());
-    let retry_after = asked.and_then(|text| retry_after(text, Timestamp::now()));
+    let retry_after =
+        asked.and_then(|text| retry_after(text, sent_at(&response), Timestamp::now()));
     let used_up = status == StatusCode::TOO_MANY_REQUESTS && remaining(&response) == Some(0);
     let body = match read(response, ERROR_LIMIT).await {
         Ok(body) | Err(Cut::TooLarge(body)) => body,
@@ -187,21 +191,55 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, Cut> {
     Ok(body)
 }
 
-fn parse(body: &[u8]) -> Result<Value, String> {
+/// The API's clock when it answered, by the `Date` header.
+fn sent_at(response: &Response) -> Option<Timestamp> {
+    http_date(response.headers().get(DATE)?.to_str().ok()?)
+}
+
+/// Why a body is no answer.
+#[derive(Debug)]
+enum Unread {
+    /// Something else altogether, or only a part.
+    Foreign(String),
+    /// Bytes that make no JSON.
+    Garbled(String),
+    TooMany,
+}
+
+/// Whether there are more values than anybody needs, by what stands between them.
+fn has_too_many(body: &[u8]) -> bool {
+    let (mut values, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in body {
+        if quoted {
+            quoted = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+        } else {
+            quoted = *byte == b'"';
+            values += usize::from(matches!(byte, b',' | b'[' | b'{' | b':'));
+        }
+    }
+    values > MAX_VALUES
+}
+
+fn parse(body: &[u8]) -> Result<Value, Unread> {
+    let foreign = |text: &str| Err(Unread::Foreign(text.to_owned()));
     let body = body
         .strip_prefix(b"\xef\xbb\xbf")
         .unwrap_or(body)
         .trim_ascii();
     match body.first() {
-        None => return Err("an empty answer".to_owned()),
-        Some(b'<') => return Err("a web page instead of JSON (maintenance?)".to_owned()),
+        None => return foreign("an empty answer"),
+        Some(b'<') => return foreign("a web page instead of JSON (maintenance?)"),
         Some(_) => {}
+    }
+    if has_too_many(body) {
+        return Err(Unread::TooMany);
     }
     serde_json::from_slice(body).map_err(|e| {
         if e.is_eof() {
-            format!("the JSON is cut short ({e})")
+            Unread::Foreign(format!("the JSON is cut short ({e})"))
         } else {
-            format!("no JSON ({e})")
+            Unread::Garbled(format!("no JSON ({e})"))
         }
     })
 }
@@ -237,15 +275,41 @@ mod tests {
     #[test]
     fn json_is_told_from_what_only_looks_like_it() {
         assert!(parse(b"\xef\xbb\xbf {\"a\": 1}\n").is_ok());
-        assert!(
-            parse(b" \n<!DOCTYPE html>")
-                .unwrap_err()
-                .contains("web page")
-        );
-        assert!(parse(b"{\"a\": [1, 2").unwrap_err().contains("cut short"));
-        assert!(parse(b"").unwrap_err().contains("empty"));
-        assert!(parse(b"{\"a\": \"\xff\"}").is_err());
-        assert!(parse("[".repeat(200).as_bytes()).is_err());
+        for (body, says) in [
+            (&b" \n<!DOCTYPE html>"[..], "web page"),
+            (b"{\"a\": [1, 2", "cut short"),
+            (b"", "empty"),
+        ] {
+            let found = parse(body).unwrap_err();
+            assert!(
+                matches!(&found, Unread::Foreign(why) if why.contains(says)),
+                "{found:?}"
+            );
+        }
+        let deep = "[".repeat(200);
+        for garbled in [
+            &b"{\"a\": \"\xff\"}"[..],
+            deep.as_bytes(),
+            b"{\"a\": \"\\ud800\"}",
+            b"[1e999]",
+            b"{'a': 1}",
+        ] {
+            assert!(
+                matches!(parse(garbled), Err(Unread::Garbled(_))),
+                "{garbled:?}"
+            );
+        }
+        let doubled = parse(b"{\"a\": 1, \"a\": 2}").unwrap();
+        assert_eq!(doubled["a"], 2, "the last one holds");
+    }
+
+    #[test]
+    fn values_are_counted_before_they_take_memory() {
+        let many = format!("[{}0]", "0,".repeat(MAX_VALUES));
+        assert!(matches!(parse(many.as_bytes()), Err(Unread::TooMany)));
+        // What stands in a text is no value.
+        let text = format!("[\"\\\"{}\", \"\\\\\"]", ",[{:".repeat(MAX_VALUES));
+        assert!(parse(text.as_bytes()).is_ok());
     }
 
     #[test]

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::Response;
-use reqwest::header::{HeaderValue, LOCATION};
+use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -17,6 +16,7 @@ use super::answer::{self, Fault, root_cause};
 use super::breaker::{Outcome, unix_now};
 use super::endpoint::{address, shown};
 use super::limit::Limiter;
+use super::redirect::target;
 use super::retry::{LONGEST_RETRY_AFTER, backoff};
 use super::{ApiError, Breaker, BreakerStats, ClientSettings, Get, RetryStats};
 
@@ -42,7 +42,8 @@ struct Inner {
     requests: AtomicU64,
     retries: Mutex<RetryStats>,
     may_wait: AtomicBool,
-    /// Seconds that the server's clock was ahead of ours, when it last told its own.
+    /// Seconds that the server's clock was ahead of ours since the run began, by the answer that put it
+    /// the furthest ahead: one odd answer does not make ours wrong.
     ahead: Mutex<Option<i64>>,
 }
 
@@ -59,7 +60,7 @@ struct Request {
     /// For logs and errors.
     endpoint: String,
     url: Url,
-    /// Try again where the answer is a 500.
+    /// Try again where one bad row may be the cause.
     insist: bool,
 }
 
@@ -95,7 +96,7 @@ impl Client {
         self.ask(endpoint, params, true).await
     }
 
-    /// `insist`: try again where the answer is a 500.
+    /// `insist`: try again where one bad row may be the cause.
     async fn ask(
         &self,
         endpoint: &str,
@@ -153,7 +154,7 @@ impl Client {
         self.inner.limiter.left()
     }
 
-    /// Seconds that the server's clock was ahead of ours (`Date` of its last answer).
+    /// Seconds that the server's clock was ahead of ours, by the `Date` of its answers.
     pub fn server_ahead(&self) -> Option<i64> {
         *self
             .inner
@@ -175,6 +176,11 @@ impl Client {
     /// A new run may wait out the breaker once again.
     pub fn begin_run(&self) {
         self.inner.may_wait.store(true, Ordering::Relaxed);
+        *self
+            .inner
+            .ahead
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -193,6 +199,11 @@ impl Get for Client {
 
     fn left(&self) -> Option<u32> {
         Some(self.inner.limiter.left().0)
+    }
+
+    fn clock_ahead(&self) -> i64 {
+        self.server_ahead()
+            .map_or(0, |ahead| ahead.saturating_neg().max(0))
     }
 
     fn concurrency(&self) -> usize {
@@ -215,7 +226,7 @@ impl Inner {
                 Ok(value) => return Ok(value),
                 Err(fault) => self.weigh(fault)?,
             };
-            if !request.insist && matches!(fault.error, ApiError::Status { status: 500, .. }) {
+            if !request.insist && fault.error.may_be_one_row() {
                 return Err(fault.error);
             }
             let Some(wait) = waits.next() else {
@@ -279,14 +290,15 @@ impl Inner {
             };
             let status = response.status();
             if let Some(ahead) = answer::server_ahead(&response) {
-                *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+                let mut known = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+                *known = (*known).max(Some(ahead));
             }
             if let Some(left) = answer::remaining(&response)
                 && (status.as_u16() != 429 || left > 0)
             {
                 ticket.report(left);
             }
-            if let Some(next) = self.redirect(request, &url, &response)? {
+            if let Some(next) = target(&self.base, &request.endpoint, &url, &response)? {
                 url = next;
                 continue;
             }
@@ -308,35 +320,6 @@ impl Inner {
             detail: format!("more than {MAX_REDIRECTS} redirects"),
         }
         .into())
-    }
-
-    /// Where a redirect leads: only ever to where the key may go.
-    fn redirect(
-        &self,
-        request: &Request,
-        from: &Url,
-        response: &Response,
-    ) -> Result<Option<Url>, ApiError> {
-        if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-            return Ok(None);
-        }
-        let Some(location) = response.headers().get(LOCATION) else {
-            return Ok(None);
-        };
-        let next = location.to_str().ok().and_then(|text| from.join(text).ok());
-        let Some(next) = next else {
-            return Err(ApiError::Nonsense {
-                endpoint: request.endpoint.clone(),
-                detail: "redirected to something that is no address".to_owned(),
-            });
-        };
-        if next.origin() != self.base.origin() {
-            return Err(ApiError::Redirected {
-                endpoint: request.endpoint.clone(),
-                host: next.origin().ascii_serialization(),
-            });
-        }
-        Ok(Some(next))
     }
 
     /// A request that got no answer.

@@ -11,6 +11,25 @@ use super::patience::Patience;
 use super::{ApiError, Get, segment};
 use crate::domain::{Chamber, DateTime, parse_datetime};
 
+/// Where the API says that it is, whatever address it is reached by.
+const PUBLIC: &str = "https://api.congress.gov/v3";
+const MIB: usize = 1024 * 1024;
+/// The largest meeting: with some 2,000 documents. Real ones take a tenth of it.
+const LARGEST: usize = 2 * MIB;
+/// As many meetings as take this much memory are held at once: the rest are left to a later run.
+const MOST_HELD: usize = 64 * MIB;
+/// What a value takes beside its text.
+const VALUE: usize = 128;
+
+/// What has come so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Kept {
+    /// Requests that it still calls for.
+    pub requests: usize,
+    /// About what it takes in memory ([`weight`]).
+    pub bytes: usize,
+}
+
 /// A meeting whose details are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -20,7 +39,7 @@ pub struct Wanted {
     pub chamber: Option<Chamber>,
     /// The list's.
     pub update_date: Option<DateTime>,
-    /// The API's own address of the item, which only the list tells.
+    /// The API's own address of the item, as the list tells it.
     pub url: Option<String>,
 }
 
@@ -28,12 +47,13 @@ pub struct Wanted {
 /// of list and detail, or what went wrong with this one. When the hourly limit is used up, the rest go
 /// to the sink with that, unasked. `Err` ends it for all: what the sink has not seen is still wanted.
 ///
-/// `kept` says how many requests what has come so far still calls for. As long as they are not sure to
-/// be left, no more details are asked for: those stay in the queue, for a later call.
+/// `kept` says what has come so far. As long as the requests that it calls for are not sure to be left, no
+/// more details are asked for: those stay in the queue, for a later call. When it takes `MOST_HELD`, the
+/// rest go to the sink as [`ApiError::Full`], unasked.
 pub async fn fetch_details<G: Get>(
     get: &G,
     queue: &mut VecDeque<Wanted>,
-    kept: &dyn Fn() -> usize,
+    kept: &dyn Fn() -> Kept,
     sink: &mut dyn FnMut(Wanted, Result<Value, ApiError>),
 ) -> Result<(), ApiError> {
     let patience = &Patience::new(get);
@@ -45,9 +65,14 @@ pub async fn fetch_details<G: Get>(
     let mut under_way = FuturesUnordered::new();
     let mut limited = None;
     loop {
+        if limited.is_none() && kept().bytes >= MOST_HELD {
+            limited = Some(ApiError::Full {
+                held_mib: (MOST_HELD / MIB) as u64,
+            });
+        }
         while limited.is_none()
             && under_way.len() < at_once
-            && is_room(get.left(), under_way.len(), kept())
+            && is_room(get.left(), under_way.len(), kept().requests)
         {
             let Some(next) = queue.pop_front() else {
                 break;
@@ -101,7 +126,7 @@ async fn fetch_one<G: Get>(patience: &Patience<'_, G>, wanted: &Wanted) -> Resul
     let mut missing = None;
     for endpoint in meeting_endpoints(wanted.congress, wanted.chamber, &wanted.event_id) {
         match patience.get(&endpoint, &[]).await {
-            Ok(answer) => return meeting_of(answer, wanted, endpoint),
+            Ok(answer) => return meeting_of(answer, wanted, &endpoint),
             Err(error @ ApiError::NotFound { .. }) => missing = Some(error),
             Err(error) => return Err(error),
         }
@@ -111,8 +136,31 @@ async fn fetch_one<G: Get>(patience: &Patience<'_, G>, wanted: &Wanted) -> Resul
     }))
 }
 
-fn meeting_of(mut answer: Value, wanted: &Wanted, endpoint: String) -> Result<Value, ApiError> {
-    let nonsense = |detail: String| ApiError::Nonsense { endpoint, detail };
+/// About how many bytes a value takes.
+pub fn weight(value: &Value) -> usize {
+    VALUE
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(list) => list.iter().map(weight).sum(),
+            Value::Object(map) => map
+                .iter()
+                .map(|(key, value)| key.len() + weight(value))
+                .sum(),
+            _ => 0,
+        }
+}
+
+fn meeting_of(mut answer: Value, wanted: &Wanted, endpoint: &str) -> Result<Value, ApiError> {
+    if weight(&answer) > LARGEST {
+        return Err(ApiError::TooLarge {
+            endpoint: endpoint.to_owned(),
+            limit_mib: (LARGEST / MIB) as u64,
+        });
+    }
+    let nonsense = |detail: String| ApiError::Nonsense {
+        endpoint: endpoint.to_owned(),
+        detail,
+    };
     let inner = answer.get_mut("committeeMeeting").map(Value::take);
     let Some(Value::Object(mut meeting)) = inner else {
         return Err(nonsense("the answer holds no committeeMeeting".to_owned()));
@@ -140,10 +188,11 @@ fn meeting_of(mut answer: Value, wanted: &Wanted, endpoint: String) -> Result<Va
     {
         meeting.insert("updateDate".to_owned(), Value::String(listed.for_api()));
     }
-    if let Some(url) = &wanted.url
-        && !meeting.get("url").is_some_and(Value::is_string)
-    {
-        meeting.insert("url".to_owned(), Value::String(url.clone()));
+    if !meeting.get("url").is_some_and(Value::is_string) {
+        // One that was set aside may be on no list any more; the list's addresses all read like this.
+        let url = wanted.url.clone();
+        let url = url.unwrap_or_else(|| format!("{PUBLIC}/{endpoint}?format=json"));
+        meeting.insert("url".to_owned(), Value::String(url));
     }
     Ok(Value::Object(meeting))
 }

@@ -1,10 +1,12 @@
 //! Which meetings changed: the pages of the list, put together.
 //!
 //! How many requests that takes: one for each 250 meetings. Where meetings moved between pages while we
-//! were reading (fewer came than the list counts), the pages are read once more. Each page that answers
-//! 500 costs two halves more; over `MAX_FAILED` such pages, or `MAX_FAILED_IN_A_ROW` without a good one
-//! between, the list is given up. A broken filter costs up to four probes more. In any case at most
-//! `MAX_REQUESTS` pages are asked for, each tried as often as any request (`RETRY_ATTEMPTS`).
+//! were reading (fewer came than the list counts), the pages are read once more. Each page that one bad
+//! row may have broken (a 500, no JSON, too large) costs two halves more; once `DENSE` pieces of one page
+//! failed, the rest of it is read row by row. Over `MAX_FAILED` such pieces, or `MAX_FAILED_IN_A_ROW`
+//! without a good one between, the list is given up. A broken filter costs up to twelve probes more. In any
+//! case at most `MAX_REQUESTS` pages are asked for, each tried as often as any request
+//! (`RETRY_ATTEMPTS`).
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -20,9 +22,16 @@ const PAGE: usize = 250;
 /// Pages fetched at once, where the count says that there are so many.
 const AT_ONCE: usize = 4;
 const MAX_REQUESTS: usize = 1000;
-const MAX_FAILED: usize = 400;
-/// Halving a page down to one bad row fails nine times in a row at most; two beside each other, ten.
-const MAX_FAILED_IN_A_ROW: usize = 20;
+const MAX_FAILED: usize = 500;
+/// Halving a page down to one bad row fails nine times in a row at most; each bad one beside it adds one,
+/// or two.
+const MAX_FAILED_IN_A_ROW: usize = 40;
+/// From so many failures in one page on, halving it costs more than its rows alone.
+const DENSE: usize = 64;
+/// Further places to look for a good row where the first two are bad.
+const FURTHER: [usize; 4] = [2, 5, 11, 23];
+/// Pages that show nothing new, where the list counts more.
+const MAX_BARREN: usize = 3;
 
 /// Lists every meeting in the window. Pages are asked for by our own offsets; the list's end is an empty
 /// page, a page with nothing new, or where count and `next` both say so. `progress` gets the meetings
@@ -62,6 +71,7 @@ pub async fn list_meetings<G: Get>(
     }
     Ok(Listing {
         items: found.items,
+        has_holes: !found.bad_rows.is_empty(),
         problems: found.problems,
     })
 }
@@ -168,17 +178,17 @@ struct Reader<'a, G> {
 }
 
 impl<G: Get> Reader<'_, G> {
-    /// The first page, whatever it takes: without the filter, or in pieces.
+    /// The first page, whatever it takes: in pieces, or without the filter.
     async fn first_page(&mut self, found: &mut Found) -> Result<Rows, ApiError> {
         loop {
             let first = self.page(0, PAGE, false).await;
             let error = match first {
-                Err(error) if splits(&error) => error,
+                Err(error) if error.may_be_one_row() => error,
                 first => return self.rows(0, PAGE, Some(first)).await,
             };
-            // One bad row leaves the row before or after it readable; a broken filter does not.
-            let (zeroth, next) = join(self.fails(0), self.fails(1)).await;
-            if !(zeroth? && next?) {
+            // Bad rows leave others readable; a broken filter does not.
+            let (zeroth, next) = join(self.fails(0, false), self.fails(1, false)).await;
+            if !(zeroth? && next?) || self.is_good_further_on().await? {
                 return self.rows(0, PAGE, Some(Err(error))).await;
             }
             if self.from.take().is_none() {
@@ -191,12 +201,22 @@ impl<G: Get> Reader<'_, G> {
     }
 
     /// Whether a single row cannot be had.
-    async fn fails(&self, offset: usize) -> Result<bool, ApiError> {
-        match self.page(offset, 1, false).await {
-            Ok(_) => Ok(false),
-            Err(error) if splits(&error) => Ok(true),
+    async fn fails(&self, offset: usize, probing: bool) -> Result<bool, ApiError> {
+        match self.page(offset, 1, probing).await {
+            // Beyond the end is no sign of health.
+            Ok(page) => Ok(probing && page.items.is_empty()),
+            Err(error) if error.may_be_one_row() => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    async fn is_good_further_on(&self) -> Result<bool, ApiError> {
+        for offset in FURTHER {
+            if !self.fails(offset, true).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Reads on from the first page to the end; how many pages that took.
@@ -208,7 +228,7 @@ impl<G: Get> Reader<'_, G> {
     ) -> Result<usize, ApiError> {
         let mut seen = HashSet::new();
         let mut group = vec![first];
-        let mut pages = 0;
+        let (mut pages, mut barren) = (0, 0);
         loop {
             for rows in group {
                 pages += 1;
@@ -217,7 +237,9 @@ impl<G: Get> Reader<'_, G> {
                 progress(found.items.len(), found.count);
                 let counted = found.count.map(|count| pages * PAGE < count);
                 let more = counted == Some(true) || has_next.or(counted).unwrap_or(true);
-                if got == 0 || new == 0 || !more {
+                barren = if new == 0 { barren + 1 } else { 0 };
+                let stuck = barren > 0 && (counted != Some(true) || barren > MAX_BARREN);
+                if got == 0 || stuck || !more {
                     return Ok(pages);
                 }
             }
@@ -242,7 +264,12 @@ impl<G: Get> Reader<'_, G> {
         // The next piece is the last.
         let mut pieces = vec![(offset, many)];
         let whole = many;
+        let mut failed = 0;
         while let Some((at, many)) = pieces.pop() {
+            if many > 1 && failed >= DENSE {
+                pieces.extend((at..at + many).rev().map(|row| (row, 1)));
+                continue;
+            }
             // The whole page and the lone row are worth insisting on; what lies between is cut anyway.
             let probing = many > 1 && many < whole;
             let answer = match known.take() {
@@ -266,7 +293,8 @@ impl<G: Get> Reader<'_, G> {
                         pieces.push((at + got, many - got));
                     }
                 }
-                Err(error) if splits(&error) => {
+                Err(error) if error.may_be_one_row() => {
+                    failed += 1;
                     self.one_more_failed(&error)?;
                     if many > 1 {
                         let half = many.div_ceil(2);
@@ -317,14 +345,6 @@ impl<G: Get> Reader<'_, G> {
         self.failed_in_a_row.set(0);
         Ok(page)
     }
-}
-
-/// Errors that one bad row in the page may be the cause of.
-fn splits(error: &ApiError) -> bool {
-    matches!(
-        error,
-        ApiError::Status { status: 500, .. } | ApiError::TooLarge { .. }
-    )
 }
 
 #[cfg(test)]

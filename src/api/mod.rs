@@ -13,6 +13,7 @@ mod limit;
 mod listing;
 mod patience;
 mod raw;
+mod redirect;
 mod retry;
 mod settings;
 
@@ -22,7 +23,7 @@ pub use committee_list::list_committees;
 pub use committees::{
     REQUESTS_A_COMMITTEE, committee_endpoints, fetch_committee, fetch_committee_with_parents,
 };
-pub use details::{Wanted, fetch_details, meeting_endpoints};
+pub use details::{Kept, Wanted, fetch_details, meeting_endpoints, weight};
 pub use endpoint::segment;
 pub use listing::list_meetings;
 pub use raw::{Raw, fetch_raw};
@@ -58,6 +59,12 @@ pub enum ApiError {
     TooLarge { endpoint: String, limit_mib: u64 },
     #[error("{endpoint}: {detail}")]
     Nonsense { endpoint: String, detail: String },
+    /// Bytes that are no JSON, such as one bad row in a page makes them.
+    #[error("{endpoint}: {detail}")]
+    Garbled { endpoint: String, detail: String },
+    /// The rest of a run's meetings, once those it holds are enough.
+    #[error("left to the next run: this one holds {held_mib} MiB of meetings already")]
+    Full { held_mib: u64 },
     #[error("{endpoint}: redirected to another host ({host}); not followed")]
     Redirected { endpoint: String, host: String },
     #[error("the hourly request limit is used up; it resets in about {minutes} min")]
@@ -84,6 +91,19 @@ impl ApiError {
         )
     }
 
+    /// Nobody's fault: it was not asked for, as the hour or the run had no room for it.
+    pub fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Full { .. })
+    }
+
+    /// What one bad row of a page can be the cause of: then a smaller page may do better.
+    fn may_be_one_row(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { status: 500, .. } | Self::TooLarge { .. } | Self::Garbled { .. }
+        )
+    }
+
     /// What the circuit breaker counts: the API is not well, whatever was asked.
     pub fn is_outage(&self) -> bool {
         matches!(
@@ -107,8 +127,8 @@ pub trait Get {
         params: &[(String, String)],
     ) -> impl Future<Output = Result<Value, ApiError>>;
 
-    /// As `get`, but without insisting where the answer is a 500: for pieces of a page that are going to
-    /// be cut smaller anyway.
+    /// As `get`, but without insisting where one row may be the cause: for pieces of a page that are
+    /// going to be cut smaller anyway.
     fn probe(
         &self,
         endpoint: &str,
@@ -125,6 +145,11 @@ pub trait Get {
     /// Requests left in this hour; `None` where nobody knows.
     fn left(&self) -> Option<u32> {
         None
+    }
+
+    /// By how many seconds our clock is ahead of the API's, as far as its answers tell; 0 where it is not.
+    fn clock_ahead(&self) -> i64 {
+        0
     }
 
     /// How many requests may be in flight at once.
@@ -147,6 +172,8 @@ pub struct ListQuery {
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
     pub items: Vec<ListItem>,
+    /// Rows are missing that nobody could read: their event ids are not known.
+    pub has_holes: bool,
     /// Bad rows stepped over, filters that had to be done here: for the log and `metrics.errors`.
     pub problems: Vec<String>,
 }

@@ -36,8 +36,13 @@ pub(super) fn backoff(settings: &ClientSettings) -> ExponentialBackoff {
         .build()
 }
 
-/// A `Retry-After` header: seconds, or an HTTP date.
-pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+/// A `Retry-After` header: seconds, or an HTTP date. Such a date is one of the API's clock, which told
+/// the time in `sent_at`; where that makes no sense, ours (`now`) has to do.
+pub(super) fn retry_after(
+    text: &str,
+    sent_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
@@ -45,12 +50,20 @@ pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }
-    let when = DateTimeParser::new()
+    let when = http_date(text)?;
+    let until = |clock| Duration::try_from(when.duration_since(clock)).unwrap_or(Duration::ZERO);
+    let theirs = sent_at
+        .map(until)
+        .filter(|wait| *wait <= LONGEST_RETRY_AFTER);
+    Some(theirs.unwrap_or_else(|| until(now)))
+}
+
+/// A date as HTTP headers have it.
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+    DateTimeParser::new()
         .relaxed_weekday(true)
-        .parse_timestamp(text)
-        .ok()?;
-    let wait = when.duration_since(now);
-    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
+        .parse_timestamp(text.trim())
+        .ok()
 }
 
 #[cfg(test)]
@@ -87,22 +100,49 @@ mod tests {
     fn retry_after_comes_as_seconds_or_as_a_date() {
         let now: Timestamp = "2025-09-09T18:00:00Z".parse().unwrap();
         let seconds = |s| Some(Duration::from_secs(s));
-        assert_eq!(retry_after(" 7 ", now), seconds(7));
-        assert_eq!(retry_after("1.5", now), Some(Duration::from_millis(1500)));
+        assert_eq!(retry_after(" 7 ", None, now), seconds(7));
         assert_eq!(
-            retry_after("Tue, 09 Sep 2025 18:00:30 GMT", now),
+            retry_after("1.5", None, now),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(
+            retry_after("Tue, 09 Sep 2025 18:00:30 GMT", None, now),
             seconds(30)
         );
         assert_eq!(
-            retry_after("Tue, 09 Sep 2025 17:00:00 GMT", now),
+            retry_after("Tue, 09 Sep 2025 17:00:00 GMT", None, now),
             seconds(0)
         );
         assert_eq!(
-            retry_after("99999999999999999999999", now),
+            retry_after("99999999999999999999999", None, now),
             seconds(u64::MAX)
         );
         for nonsense in ["", "soon", "-3", "NaN"] {
-            assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
+            assert_eq!(retry_after(nonsense, None, now), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn a_date_to_wait_for_is_one_of_the_clock_that_set_it() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let asked = "Tue, 09 Sep 2025 18:00:30 GMT";
+        let there = Some(at("2025-09-09T18:00:00Z"));
+        for here in [
+            "2025-09-09T18:00:00Z",
+            "2031-01-01T00:00:00Z",
+            "1970-01-01T00:00:00Z",
+        ] {
+            assert_eq!(
+                retry_after(asked, there, at(here)),
+                Some(Duration::from_secs(30)),
+                "{here}"
+            );
+        }
+        // A clock of theirs that is nonsense is not gone by.
+        let there = Some(at("1970-01-01T00:00:00Z"));
+        let waited = retry_after(asked, there, at("2025-09-09T18:00:10Z"));
+        assert_eq!(waited, Some(Duration::from_secs(20)));
+        let far = "Tue, 31 Dec 2999 23:59:59 GMT";
+        assert!(retry_after(far, None, at("2025-09-09T18:00:00Z")) > Some(LONGEST_RETRY_AFTER));
     }
 }

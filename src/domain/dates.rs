@@ -52,7 +52,37 @@ fn in_range(moment: civil::DateTime) -> Option<DateTime> {
         .then_some(DateTime(moment))
 }
 
+/// Whether an `updateDate` from upstream takes the place of the stored one: where it is later, and where
+/// the stored one lies ahead of the clock by more than a day, as nothing real would ever be later.
+pub fn moves_on(stored: Option<&str>, upstream: DateTime) -> bool {
+    moves_on_at(stored, upstream, DateTime::now())
+}
+
+fn moves_on_at(stored: Option<&str>, upstream: DateTime, now: DateTime) -> bool {
+    let Some(stored) = stored.and_then(parse_datetime) else {
+        return true;
+    };
+    upstream > stored || (upstream < stored && stored > now.plus_seconds(86_400))
+}
+
 impl DateTime {
+    pub const EPOCH: Self = Self(civil::datetime(1970, 1, 1, 0, 0, 0, 0));
+
+    pub fn now() -> Self {
+        Self(Offset::UTC.to_datetime(Timestamp::now()))
+    }
+
+    pub fn seconds_since(self, earlier: Self) -> i64 {
+        self.0.duration_since(earlier.0).as_secs()
+    }
+
+    /// Later by so many seconds (or earlier); where the calendar ends, the last moment that it has.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: i64) -> Self {
+        let span = jiff::SignedDuration::from_secs(seconds);
+        Self(self.0.saturating_add(span))
+    }
+
     /// `2025-07-28 22:08:17`, as stored.
     pub fn stored(self) -> String {
         self.0.strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -78,6 +108,24 @@ mod tests {
 
     fn stored(text: &str) -> Option<String> {
         parse_datetime(text).map(DateTime::stored)
+    }
+
+    #[test]
+    fn a_date_from_the_future_is_no_last_word() {
+        let at = |text| parse_datetime(text).unwrap();
+        let now = at("2025-10-13 12:00:00");
+        let moves = |stored, upstream| moves_on_at(stored, at(upstream), now);
+        assert!(moves(Some("2025-10-01 00:00:00"), "2025-10-02 00:00:00"));
+        assert!(!moves(Some("2025-10-02 00:00:00"), "2025-10-01 00:00:00"));
+        assert!(moves(Some("2099-01-01 00:00:00"), "2025-10-01 00:00:00"));
+        assert!(!moves(Some("2099-01-01 00:00:00"), "2099-01-01 00:00:00"));
+        // Clocks differ by a little.
+        assert!(!moves(Some("2025-10-14 09:00:00"), "2025-10-13 00:00:00"));
+        assert!(moves(None, "1970-01-01") && moves(Some("long ago"), "1970-01-01"));
+        assert_eq!(
+            at("9000-01-01").plus_seconds(i64::MAX).stored(),
+            "9999-12-31 23:59:59"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub use bill::BillRef;
 pub use chamber::Chamber;
 pub use committee::{Committee, CommitteeRef, parse_committee};
 pub use components::{Component, Components, UnknownComponent};
-pub use dates::{DateTime, parse_datetime};
+pub use dates::{DateTime, moves_on, parse_datetime};
 pub use document::{MeetingDocument, Slot, Transcript, WitnessDocument, match_slot, slot_of};
 pub use meeting::{Issue, ListItem, Meeting, MeetingStatus, MeetingType, Notice, Parsed};
 pub use parse::{ListPage, parse_list_item, parse_list_page, parse_meeting};

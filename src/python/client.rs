@@ -376,6 +376,20 @@ impl Get for Source {
         }
     }
 
+    async fn probe(&self, endpoint: &str, params: &[(String, String)]) -> Result<Value, ApiError> {
+        match self {
+            Self::Native(client) => client.probe(endpoint, params).await,
+            Self::Foreign(foreign) => foreign.call(endpoint, params),
+        }
+    }
+
+    fn clock_ahead(&self) -> i64 {
+        match self {
+            Self::Native(client) => client.clock_ahead(),
+            Self::Foreign(_) => 0,
+        }
+    }
+
     fn concurrency(&self) -> usize {
         match self {
             Self::Native(client) => client.concurrency(),

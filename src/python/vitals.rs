@@ -51,7 +51,7 @@ pub fn last_runs<'py>(
     let (runs, last_success, highest) = database.with(py, |store| {
         Ok((
             store.last_runs(newest)?,
-            store.last_success()?,
+            store.last_success(None)?,
             store.highest_hearing_id()?,
         ))
     })?;

@@ -25,11 +25,28 @@ pub enum Kind {
     Poison,
     Missing,
     Filter,
+    GzipBomb,
+    Deep,
+    BadUtf8,
+    ContentType,
+    Duplicates,
+    Nul,
+    HugeTitle,
+    WrongTypes,
+    RedirectLoop,
+    ForeignNext,
+    OddHeaders,
 }
 
 /// What a share of a kind is a share of.
 enum Of {
     Requests,
+    /// Requests for details.
+    Details,
+    /// Requests for lists of meetings.
+    Lists,
+    /// Both of them.
+    Meetings,
     /// The detail of an event, always the same ones.
     Events,
     /// Rows of the list, always the same ones.
@@ -39,7 +56,7 @@ enum Of {
 }
 
 impl Kind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 27] = [
         Self::ServerError,
         Self::BadGateway,
         Self::Unavailable,
@@ -56,6 +73,17 @@ impl Kind {
         Self::Poison,
         Self::Missing,
         Self::Filter,
+        Self::GzipBomb,
+        Self::Deep,
+        Self::BadUtf8,
+        Self::ContentType,
+        Self::Duplicates,
+        Self::Nul,
+        Self::HugeTitle,
+        Self::WrongTypes,
+        Self::RedirectLoop,
+        Self::ForeignNext,
+        Self::OddHeaders,
     ];
 
     pub fn name(self) -> &'static str {
@@ -76,6 +104,17 @@ impl Kind {
             Self::Poison => "poison",
             Self::Missing => "404",
             Self::Filter => "filter",
+            Self::GzipBomb => "gzip-bomb",
+            Self::Deep => "deep",
+            Self::BadUtf8 => "bad-utf8",
+            Self::ContentType => "content-type",
+            Self::Duplicates => "duplicates",
+            Self::Nul => "nul",
+            Self::HugeTitle => "huge-title",
+            Self::WrongTypes => "wrong-types",
+            Self::RedirectLoop => "redirect-loop",
+            Self::ForeignNext => "foreign-next",
+            Self::OddHeaders => "odd-headers",
         }
     }
 
@@ -99,18 +138,29 @@ impl Kind {
             Self::BadRow => Of::Rows,
             Self::Poison | Self::Missing => Of::Events,
             Self::Filter => Of::Filters,
+            Self::HugeTitle => Of::Details,
+            Self::ForeignNext => Of::Lists,
+            Self::Duplicates | Self::Nul | Self::WrongTypes => Of::Meetings,
             _ => Of::Requests,
         }
     }
 
     /// Whether a request of this sort can meet the fault at all.
     fn fits(self, route: &Route<'_>, filtered: bool) -> bool {
+        let detail = matches!(route, Route::Meeting { .. });
+        let list = matches!(route, Route::Meetings { .. });
         match self.of() {
             Of::Requests => true,
-            Of::Events => matches!(route, Route::Meeting { .. }),
-            Of::Rows => matches!(route, Route::Meetings { .. }),
-            Of::Filters => filtered && matches!(route, Route::Meetings { .. }),
+            Of::Meetings => detail || list,
+            Of::Details | Of::Events => detail,
+            Of::Lists | Of::Rows => list,
+            Of::Filters => filtered && list,
         }
+    }
+
+    /// Whether a share of it is drawn anew for each request.
+    fn is_drawn(self) -> bool {
+        !matches!(self.of(), Of::Events | Of::Rows | Of::Filters)
     }
 }
 
@@ -293,7 +343,8 @@ impl Faults {
         // One draw for all kinds, so that the shares add up.
         let mut left = unit(chance);
         for (kind, share) in shares.iter() {
-            if !matches!(kind.of(), Of::Requests) || (kind == Kind::Redirect && !home) {
+            if !kind.is_drawn() || !kind.fits(route, filtered) || (kind == Kind::Redirect && !home)
+            {
                 continue;
             }
             if left < share {

@@ -1,31 +1,26 @@
 //! What every request passes: the log, the key check, the hourly limit, latency, faults, compression.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use futures::{StreamExt, stream};
 
 use super::asked::{Asked, Query, Route};
+use super::bodies::{self, JSON, bare};
 use super::cut::Scissors;
 use super::draw::mix_text;
 use super::faults::{Faults, Hit, Kind};
 use super::log::{KeyPlace, Log};
 use super::reply::Reply;
 use super::routes::answer;
+use super::spoilt::spoilt;
 use super::world::World;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// More than a client that caps answers at 16 MiB takes.
-const OVERSIZE_PIECES: usize = 320;
-const OVERSIZE_PIECE: usize = 64 * 1024;
-const DRIP_PIECE: usize = 64;
-const DRIP_PAUSE: Duration = Duration::from_millis(100);
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -135,7 +130,7 @@ pub async fn serve(
     {
         tokio::time::sleep(micros(&shared.slow_micros)).await;
     }
-    let reply = refusal.or_else(|| hit.and_then(|hit| stand_in(hit, shared.seed, path)));
+    let reply = refusal.or_else(|| hit.and_then(|hit| stand_in(hit, shared.seed, path, number)));
     let mut reply = reply.unwrap_or_else(|| {
         let asked = Asked {
             path,
@@ -158,13 +153,19 @@ pub async fn serve(
             visit.served.status = 0;
             return Response::new(Body::empty());
         }
-        Some(Kind::Truncated) => truncated(&reply.body),
-        Some(Kind::Drip) => drip(&reply.body),
-        Some(Kind::Oversize) => oversize(),
-        Some(Kind::Html) => html(),
-        Some(Kind::Redirect) => redirect(&shared.elsewhere, &visit.served.path),
-        _ => plain(&mut reply, wants_gzip),
+        Some(Kind::Redirect) => bodies::redirect(&shared.elsewhere, &visit.served.path),
+        Some(Kind::RedirectLoop) => bodies::redirect(host_or(host, &shared), &visit.served.path),
+        Some(kind) => {
+            spoil(kind, &mut reply, &shared, number);
+            bodies::odd(kind, &reply.body, number).unwrap_or_else(|| plain(&mut reply, wants_gzip))
+        }
+        None => plain(&mut reply, wants_gzip),
     };
+    if hit.is_some_and(|hit| hit.kind == Kind::OddHeaders) {
+        bodies::odd_headers(&mut response, number);
+        visit.served.status = response.status().as_u16();
+        return response;
+    }
     let headers = response.headers_mut();
     headers.insert(LIMIT, HeaderValue::from(limit));
     if let Some(remaining) = remaining {
@@ -236,7 +237,7 @@ fn over_limit() -> Reply {
 }
 
 /// The answer of a fault that takes the place of the real one.
-fn stand_in(hit: Hit, seed: u64, path: &str) -> Option<Reply> {
+fn stand_in(hit: Hit, seed: u64, path: &str, number: u64) -> Option<Reply> {
     let reply = match hit.kind {
         Kind::ServerError | Kind::Filter => Reply::failed(500, "Internal Server Error"),
         Kind::BadGateway => Reply::failed(502, "Bad Gateway"),
@@ -254,6 +255,7 @@ fn stand_in(hit: Hit, seed: u64, path: &str) -> Option<Reply> {
             Reply::failed(500, ways.get(usize::try_from(way).unwrap_or(0)).copied()?)
         }
         Kind::BadRow => Reply::failed(500, "Object of type datetime is not JSON serializable"),
+        Kind::OddHeaders if number.is_multiple_of(2) => Reply::failed(503, "Service Unavailable"),
         Kind::Missing => Reply::failed(404, "No CommitteeMeeting matches the given query."),
         _ => return None,
     };
@@ -263,16 +265,14 @@ fn stand_in(hit: Hit, seed: u64, path: &str) -> Option<Reply> {
     })
 }
 
-fn bare(status: StatusCode, content_type: &'static str, body: Body) -> Response {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
+/// Alters what would have been answered, where the fault is one of content.
+fn spoil(kind: Kind, reply: &mut Reply, shared: &Shared, number: u64) {
+    if reply.status == 200
+        && let Some(body) = spoilt(kind, &reply.body, &shared.elsewhere, number)
+    {
+        *reply = Reply::json(200, body);
+    }
 }
-
-const JSON: &str = "application/json";
 
 fn plain(reply: &mut Reply, wants_gzip: bool) -> Response {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -288,70 +288,6 @@ fn plain(reply: &mut Reply, wants_gzip: bool) -> Response {
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     if is_zipped {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    response
-}
-
-/// Promises the whole body and ends half-way.
-fn truncated(body: &Bytes) -> Response {
-    let half = body.slice(..body.len() / 2);
-    let pieces = stream::unfold(Some(half), |half| async move {
-        let Some(half) = half else {
-            // The half has to be on its way before the connection is given up.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            return None;
-        };
-        Some((Ok::<_, Infallible>(half), None))
-    });
-    let mut response = bare(StatusCode::OK, JSON, Body::from_stream(pieces));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    response
-}
-
-/// The whole body, a few bytes at a time.
-fn drip(body: &Bytes) -> Response {
-    let pieces = stream::unfold(body.clone(), |mut left| async move {
-        if left.is_empty() {
-            return None;
-        }
-        tokio::time::sleep(DRIP_PAUSE).await;
-        let piece = left.split_to(DRIP_PIECE.min(left.len()));
-        Some((Ok::<_, Infallible>(piece), left))
-    });
-    let mut response = bare(StatusCode::OK, JSON, Body::from_stream(pieces));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    response
-}
-
-/// Twenty megabytes, unannounced.
-fn oversize() -> Response {
-    static SPACES: [u8; OVERSIZE_PIECE] = [b' '; OVERSIZE_PIECE];
-    let pieces = stream::iter(0..=OVERSIZE_PIECES).map(|at| {
-        Ok::<_, Infallible>(match at {
-            OVERSIZE_PIECES => Bytes::from_static(b"{}"),
-            _ => Bytes::from_static(&SPACES),
-        })
-    });
-    bare(StatusCode::OK, JSON, Body::from_stream(pieces))
-}
-
-fn html() -> Response {
-    const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Congress.gov | Maintenance</title></head>\
-        <body><h1>Congress.gov is temporarily unavailable</h1>\
-        <p>We are performing scheduled maintenance. Please try again later.</p></body></html>\n";
-    bare(StatusCode::OK, "text/html; charset=utf-8", Body::from(PAGE))
-}
-
-/// To the same server under another name: the log shows who followed, and with what.
-fn redirect(elsewhere: &str, target: &str) -> Response {
-    let location = format!("http://{elsewhere}{target}");
-    let mut response = bare(StatusCode::FOUND, "text/html; charset=utf-8", Body::empty());
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }

@@ -4,6 +4,7 @@
 //! hangs on the seed, so that a run can be had again.
 
 mod asked;
+mod bodies;
 mod change;
 mod cut;
 mod draw;
@@ -16,6 +17,7 @@ mod log;
 mod reply;
 mod routes;
 mod running;
+mod spoilt;
 mod world;
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-/// Smaller ones gain nothing from it.
-const WORTH_ZIPPING: usize = 256;
+/// Smaller ones gain nothing from it, larger ones are there to be large.
+const WORTH_ZIPPING: std::ops::Range<usize> = 256..1024 * 1024;
 
 /// An answer of the sandbox.
 pub struct Reply {
@@ -52,7 +52,7 @@ impl Reply {
 
     /// The body compressed, where that is worth it.
     pub fn take_zipped(&mut self) -> Option<Bytes> {
-        if self.body.len() < WORTH_ZIPPING {
+        if !WORTH_ZIPPING.contains(&self.body.len()) {
             return None;
         }
         Some(self.zipped.take().unwrap_or_else(|| gzip(&self.body)))

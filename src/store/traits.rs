@@ -199,9 +199,9 @@ pub trait Ledger {
         batches: &[BatchFigures],
     ) -> StoreResult<Option<i64>>;
 
-    /// Naive local start time of the last successful run, from `update_logs`; `None` where the table is
-    /// missing or has none.
-    fn last_success(&mut self) -> StoreResult<Option<String>>;
+    /// Naive local start time of the last successful run, from `update_logs`; of those that began at
+    /// `until` or earlier, where that is given. `None` where the table is missing or has none.
+    fn last_success(&mut self, until: Option<&str>) -> StoreResult<Option<String>>;
 
     /// Successful runs since a naive local time, oldest first, from `update_logs`.
     fn past_runs(&mut self, since: &str) -> StoreResult<Vec<PastRun>>;

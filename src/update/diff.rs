@@ -2,7 +2,7 @@
 
 use crate::domain::{
     BillRef, Components, DateTime, Meeting, MeetingDocument, MeetingStatus, MeetingType, Video,
-    name_key, one_line, organization_key, parse_datetime,
+    moves_on, name_key, one_line, organization_key,
 };
 use crate::store::{StoredBill, StoredDocument, StoredMeeting};
 
@@ -17,10 +17,7 @@ pub struct FieldDiff {
 /// Whether the upstream update date is newer than the one stored: an unreadable or absent stored one is
 /// older than any, and what upstream does not date has to be looked at.
 pub fn newer(stored: Option<&str>, upstream: Option<DateTime>) -> bool {
-    match (stored.and_then(parse_datetime), upstream) {
-        (Some(stored), Some(upstream)) => upstream > stored,
-        _ => true,
-    }
+    upstream.is_none_or(|upstream| moves_on(stored, upstream))
 }
 
 /// The fields that a write of this meeting would change; components that are off are not compared.

@@ -6,6 +6,8 @@ use jiff::tz::TimeZone;
 
 use crate::domain::DateTime;
 
+const CLOCKS_DIFFER_MINUTES: i64 = 5;
+
 /// The start of the window, and whether it reaches back to a missed day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lookback {
@@ -16,8 +18,14 @@ pub struct Lookback {
 }
 
 /// The window of a run that starts now. `last_success` is the naive local start of the last successful
-/// run (`update_logs.start_time`); where that is longer ago than `days`, the window starts there.
-pub fn lookback(now: &Zoned, days: i64, last_success: Option<&str>) -> Option<Lookback> {
+/// run (`update_logs.start_time`), `hole` where an earlier run could not read its list whole; where one of
+/// them is longer ago than `days`, the window starts there.
+pub fn lookback(
+    now: &Zoned,
+    days: i64,
+    last_success: Option<&str>,
+    hole: Option<DateTime>,
+) -> Option<Lookback> {
     let asked = now
         .checked_sub(jiff::Span::new().try_days(days).ok()?)
         .ok()?;
@@ -25,18 +33,26 @@ pub fn lookback(now: &Zoned, days: i64, last_success: Option<&str>) -> Option<Lo
         from: utc(&asked),
         caught_up_days: None,
     };
-    let Some(last) = last_success.and_then(|text| local(text, now)) else {
+    let last = last_success.and_then(|text| local(text, now));
+    let Some(from) = last.map(|last| utc(&last)).into_iter().chain(hole).min() else {
         return Some(plain);
     };
-    if last >= asked {
+    if from >= utc(&asked) {
         return Some(plain);
     }
-    let missed = (now.timestamp().as_second() - last.timestamp().as_second()).max(0);
+    let missed = utc(now).seconds_since(from).max(0);
     // A day begun counts: the figure is what a person would have to give as --lookback-days.
     Some(Lookback {
-        from: utc(&last),
+        from,
         caught_up_days: Some(missed.div_euclid(86_400) + 1),
     })
+}
+
+/// A naive local time a little ahead of `now`: a run that began later than that ran by a clock that was
+/// wrong, and says nothing about what was seen.
+pub fn not_after(now: &Zoned) -> String {
+    let bound = now.saturating_add(jiff::Span::new().minutes(CLOCKS_DIFFER_MINUTES));
+    bound.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Minutes since a naive local time; `None` where it cannot be read.
@@ -66,35 +82,53 @@ mod tests {
 
     #[test]
     fn looks_back_the_days_asked_for_in_utc() {
-        let window = lookback(&now(), 7, None).unwrap();
+        let window = lookback(&now(), 7, None, None).unwrap();
         assert_eq!(window.from.stored(), "2025-10-07 01:00:00");
         assert_eq!(window.caught_up_days, None);
     }
 
     #[test]
     fn a_recent_success_does_not_shorten_the_window() {
-        let window = lookback(&now(), 7, Some("2025-10-12 02:00:00")).unwrap();
+        let window = lookback(&now(), 7, Some("2025-10-12 02:00:00"), None).unwrap();
         assert_eq!(window.from.stored(), "2025-10-07 01:00:00");
         assert_eq!(window.caught_up_days, None);
     }
 
     #[test]
     fn missed_days_are_caught_up() {
-        let window = lookback(&now(), 7, Some("2025-09-13 21:00:00")).unwrap();
+        let window = lookback(&now(), 7, Some("2025-09-13 21:00:00"), None).unwrap();
         assert_eq!(window.from.stored(), "2025-09-14 01:00:00");
         assert_eq!(window.caught_up_days, Some(31));
     }
 
     #[test]
+    fn a_list_that_was_not_read_whole_is_read_again() {
+        let hole = DateTime::from_civil("2025-09-30T00:00:00".parse().unwrap());
+        let window = lookback(&now(), 7, Some("2025-10-12 02:00:00"), Some(hole)).unwrap();
+        assert_eq!(window.from, hole);
+        assert_eq!(window.caught_up_days, Some(15));
+        let window = lookback(&now(), 30, None, Some(hole)).unwrap();
+        assert_eq!(window.caught_up_days, None);
+        // The earlier of the two.
+        let window = lookback(&now(), 7, Some("2025-09-13 21:00:00"), Some(hole)).unwrap();
+        assert_eq!(window.from.stored(), "2025-09-14 01:00:00");
+    }
+
+    #[test]
+    fn what_ran_in_the_future_is_told_from_what_ran_just_now() {
+        assert_eq!(not_after(&now()), "2025-10-13 21:05:00");
+    }
+
+    #[test]
     fn an_unreadable_date_is_no_reason_to_look_further() {
         assert_eq!(
-            lookback(&now(), 7, Some("yesterday")),
-            lookback(&now(), 7, None)
+            lookback(&now(), 7, Some("yesterday"), None),
+            lookback(&now(), 7, None, None)
         );
     }
 
     #[test]
     fn an_absurd_lookback_is_no_panic() {
-        assert_eq!(lookback(&now(), i64::MAX, None), None);
+        assert_eq!(lookback(&now(), i64::MAX, None, None), None);
     }
 }

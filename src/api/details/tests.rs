@@ -53,7 +53,7 @@ async fn fetch<G: Get>(
             "handed over twice"
         );
     };
-    let end = fetch_details(api, &mut wanted.into(), &|| 0, &mut sink).await;
+    let end = fetch_details(api, &mut wanted.into(), &Kept::default, &mut sink).await;
     (end, got)
 }
 
@@ -167,6 +167,12 @@ async fn the_lists_address_comes_along_where_the_detail_tells_none() {
     };
     let (_, got) = fetch(&api, vec![one]).await;
     assert_eq!(got["7"].as_ref().unwrap()["url"], "https://api.test/7");
+    // One that was set aside is on no list any more.
+    let (_, got) = fetch(&api, vec![wanted("7", None)]).await;
+    assert_eq!(
+        got["7"].as_ref().unwrap()["url"],
+        "https://api.congress.gov/v3/committee-meeting/119/house/7?format=json"
+    );
 }
 
 #[tokio::test]
@@ -247,7 +253,10 @@ async fn requests_that_what_came_calls_for_are_kept_back() {
         came.set(came.get() + 1);
     };
     // Each calls for two more.
-    let kept = || 2 * came.get();
+    let kept = || Kept {
+        requests: 2 * came.get(),
+        bytes: 0,
+    };
     fetch_details(&api, &mut queue, &kept, &mut sink)
         .await
         .unwrap();
@@ -259,8 +268,67 @@ async fn requests_that_what_came_calls_for_are_kept_back() {
     let asked = api.asked().len();
     // Once they are had, it goes on, and a lone one is always asked for.
     api.allow(1);
-    fetch_details(&api, &mut queue, &|| 0, &mut sink)
+    fetch_details(&api, &mut queue, &Kept::default, &mut sink)
         .await
         .unwrap();
     assert!(api.asked().len() > asked);
+}
+
+#[tokio::test]
+async fn a_meeting_beyond_all_bounds_is_refused_alone() {
+    let api = Fake::new(|endpoint, _| {
+        let mut answer = meeting(endpoint)?;
+        let inner = &mut answer["committeeMeeting"];
+        match endpoint.rsplit('/').next() {
+            Some("1") => inner["title"] = json!("x".repeat(LARGEST)),
+            Some("2") => inner["odd"] = json!(vec![0; 20_000]),
+            // As large as a markup can get.
+            _ => {
+                let (kind, url) = ("Bills and Resolutions", "https://docs.house.gov/".repeat(5));
+                let document = json!({"name": "Amendment", "documentType": kind, "format": "PDF",
+                                      "description": kind.repeat(3), "url": url});
+                inner["meetingDocuments"] = json!(vec![document; 1500]);
+            }
+        }
+        Ok(answer)
+    });
+    let (end, got) = fetch(&api, many(4)).await;
+    end.unwrap();
+    for large in ["1", "2"] {
+        assert!(matches!(
+            got[large],
+            Err(ApiError::TooLarge { limit_mib: 2, .. })
+        ));
+    }
+    assert!(got["0"].is_ok() && got["3"].is_ok());
+}
+
+#[tokio::test]
+async fn no_more_is_asked_for_once_enough_is_held() {
+    let api = Fake::new(|endpoint, _| {
+        let mut answer = meeting(endpoint)?;
+        answer["committeeMeeting"]["title"] = json!("x".repeat(2 * MIB - 4096));
+        Ok(answer)
+    });
+    let held = Cell::new(0);
+    let kept = || Kept {
+        requests: 0,
+        bytes: held.get(),
+    };
+    let (mut came, mut left) = (0, 0);
+    let mut sink = |_: Wanted, result: Result<Value, ApiError>| match result {
+        Ok(value) => {
+            came += 1;
+            held.set(held.get() + weight(&value));
+        }
+        Err(ApiError::Full { held_mib: 64 }) => left += 1,
+        Err(error) => panic!("{error}"),
+    };
+    let mut queue = many(100).into();
+    fetch_details(&api, &mut queue, &kept, &mut sink)
+        .await
+        .unwrap();
+    // Those under way are taken in.
+    assert!((33..=33 + 16).contains(&came), "{came}");
+    assert_eq!((came + left, api.asked().len()), (100, came));
 }

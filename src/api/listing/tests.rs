@@ -168,6 +168,51 @@ async fn a_bad_row_is_found_by_halving_stepped_over_and_reported() {
 }
 
 #[tokio::test]
+async fn a_list_of_which_half_cannot_be_had_is_read_all_the_same() {
+    // Every second row, whole stretches, the first two: the filter is not to blame.
+    let every_second: Vec<usize> = (0..500).filter(|at| at % 2 == 0).collect();
+    let stretches: Vec<usize> = (0..500).filter(|at| at % 20 < 10).collect();
+    let first: Vec<usize> = vec![0, 1, 2, 3];
+    for bad in [every_second, stretches, first] {
+        for garbled in [false, true] {
+            let all = rows(500);
+            let api = Fake::new(|_, params| {
+                let (offset, limit) = window(params);
+                match bad.iter().any(|b| (offset..offset + limit).contains(b)) {
+                    true if garbled => Err(ApiError::Garbled {
+                        endpoint: String::new(),
+                        detail: "no JSON".to_owned(),
+                    }),
+                    true => broken(),
+                    false => Ok(page(&all, params)),
+                }
+            });
+            let listing = list(&api, Some(DAY)).await.unwrap();
+            let expected: Vec<usize> = (0..500).filter(|i| !bad.contains(i)).collect();
+            assert_eq!(ids(&listing), expected);
+            assert!(listing.has_holes && listing.problems.len() == bad.len());
+            assert!(api.asked().len() <= 750, "{}", api.asked().len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_comes_twice_does_not_end_the_list() {
+    // The second page is the first one again, out of somebody's cache.
+    let all = rows(1000);
+    let api = Fake::new(|_, params| {
+        let (offset, limit) = window(params);
+        let from = if offset == 250 { 0 } else { offset };
+        let mut answer = page(&all, params);
+        answer["committeeMeetings"] = json!(&all[from..(from + limit).min(all.len())]);
+        Ok(answer)
+    });
+    let listing = list(&api, None).await.unwrap();
+    let expected: Vec<usize> = (0..250).chain(500..1000).collect();
+    assert_eq!(ids(&listing), expected);
+}
+
+#[tokio::test]
 async fn a_broken_filter_is_done_here() {
     let mut all = rows(400);
     for old in all.iter_mut().take(390) {
@@ -188,7 +233,7 @@ async fn a_broken_filter_is_done_here() {
         "{:?}",
         listing.problems
     );
-    assert_eq!(api.asked().len(), 3 + 2);
+    assert_eq!(api.asked().len(), 3 + FURTHER.len() + 2);
 }
 
 #[tokio::test]
@@ -198,7 +243,7 @@ async fn a_first_page_that_cannot_be_had_is_an_error() {
         list(&api, Some(DAY)).await,
         Err(ApiError::Status { status: 500, .. })
     ));
-    assert_eq!(api.asked().len(), 6);
+    assert_eq!(api.asked().len(), 2 * (3 + FURTHER.len()));
     let api = Fake::new(|_, _| Ok(json!({"error": "nothing like a list"})));
     assert!(matches!(
         list(&api, None).await,
@@ -309,6 +354,7 @@ async fn rows_that_are_no_meetings_are_reported() {
     let api = Fake::new(|_, params| Ok(page(&all, params)));
     let listing = list(&api, None).await.unwrap();
     assert_eq!((ids(&listing), listing.problems.len()), (vec![0, 2], 1));
+    assert!(listing.has_holes);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,19 +5,19 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyList;
 use tracing::{error, info, warn};
 
 use super::Engine;
 use super::changes::event_id_of;
 use super::face::Face;
-use super::records::{as_list, chamber_of, count, utc_now};
+use super::records::{as_list, count, utc_now};
 use super::undo::ids;
 use super::write::payload;
 use crate::batch::{Numbering, Outcome, Report, Steps, Verdict, run_batches};
 use crate::python::errors;
 use crate::python::interrupts::ends_the_run;
-use crate::store::{BatchFigures, BatchHead, BatchKind, BatchOutcome, DeferKind};
+use crate::store::{BatchFigures, BatchHead, BatchKind, BatchOutcome};
 
 /// The updater's methods as the steps of a batch.
 struct Seams<'e, 'py> {
@@ -343,53 +343,6 @@ impl Engine {
         if committed && native {
             face.count("batches_succeeded", 1)?;
             count(face, pending)?;
-        }
-        Ok(())
-    }
-
-    fn report_failure(
-        &self,
-        face: &Face<'_>,
-        report: &Report,
-        batch: &Bound<'_, PyList>,
-    ) -> PyResult<()> {
-        let py = face.py();
-        let entry = PyDict::new(py);
-        entry.set_item("batch", report.number)?;
-        entry.set_item("error", report.error.as_deref().unwrap_or("failed"))?;
-        if !report.issues.is_empty() {
-            entry.set_item("issues", &report.issues)?;
-        }
-        face.append("batch_errors", entry)?;
-        if report.rollback_failed {
-            let text = format!(
-                "Batch {} failed and could not be rolled back: {}",
-                report.number,
-                report.error.as_deref().unwrap_or("no reason given")
-            );
-            face.append("errors", text)?;
-        }
-        for item in batch.iter() {
-            let record = payload(&item);
-            let Some(event_id) = event_id_of(&record) else {
-                continue;
-            };
-            let mut state = self.state();
-            if report.salvaged > 0 && state.written.contains(&event_id) {
-                continue;
-            }
-            state.written.remove(&event_id);
-            let own = report.issues.iter().find(|issue| issue.contains(&event_id));
-            let why = own
-                .or(report.error.as_ref())
-                .map_or("failed", String::as_str);
-            let reason = format!("batch {}: {why}", report.number);
-            state.fail(
-                &event_id,
-                chamber_of(&record).as_deref(),
-                DeferKind::Batch,
-                &reason,
-            );
         }
         Ok(())
     }

@@ -197,10 +197,13 @@ impl Engine {
     }
 }
 
-/// Codes of the committees that records name.
+/// More committees of one meeting are not looked up: real ones name a handful.
+const MOST_NAMED: usize = 20;
+
+/// Codes of the committees that records name, as far as they are looked up.
 pub(super) fn named_in<'a>(records: impl Iterator<Item = &'a Arc<Parsed>>) -> HashSet<String> {
     records
-        .flat_map(|parsed| &parsed.meeting.committees)
+        .flat_map(|parsed| parsed.meeting.committees.iter().take(MOST_NAMED))
         .map(|committee| committee.system_code.clone())
         .collect()
 }

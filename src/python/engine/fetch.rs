@@ -1,30 +1,24 @@
 //! `_fetch_recent_hearings`: list, choose, ask for details.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Zoned;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use serde_json::Value;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::committees::named_in;
 use super::face::Face;
 use super::progress::Progress;
 use super::{Engine, errors};
-use crate::api::{
-    ApiError, ListQuery, Listing, REQUESTS_A_COMMITTEE, Wanted, fetch_details, list_meetings,
-};
+use crate::api::{ApiError, Kept, REQUESTS_A_COMMITTEE, Wanted, fetch_details, weight};
 use crate::domain::{Chamber, Parsed, parse_meeting};
 use crate::python::client::Source;
 use crate::python::convert::from_json;
 use crate::python::watch::Watch;
-use crate::store::{DeferKind, Deferred, Held, Store, StoreResult};
-use crate::update::{Mode, lookback, select};
-
-/// Meetings of one window of a full run: fetched, applied and committed before the next.
-const WINDOW: usize = 250;
+use crate::store::DeferKind;
 
 /// A meeting's record as the API gave it, and what the parser made of it.
 pub(super) struct Fetched {
@@ -40,6 +34,8 @@ struct Asking {
     /// Event id -> its place in the list.
     order: HashMap<String, usize>,
     done: usize,
+    /// What has come takes so many bytes, about.
+    held: AtomicUsize,
 }
 
 impl Asking {
@@ -49,25 +45,9 @@ impl Asking {
             order: places.map(|(at, w)| (w.event_id.clone(), at)).collect(),
             queue: wanted.into(),
             done: 0,
+            held: AtomicUsize::new(0),
         }
     }
-}
-
-/// What the choice of meetings needs to know of the database.
-struct Known {
-    dates: HashMap<String, Option<String>>,
-    deferred: Vec<Deferred>,
-    held: Vec<Held>,
-    last_success: Option<String>,
-}
-
-fn known(store: &mut dyn Store, congress: i64) -> StoreResult<Known> {
-    Ok(Known {
-        dates: store.update_dates(congress)?,
-        deferred: store.deferred()?,
-        held: store.held()?,
-        last_success: store.last_success()?,
-    })
 }
 
 impl Engine {
@@ -162,135 +142,8 @@ impl Engine {
         }
         // Answers come in any order; batches are cut in the list's.
         fetched.sort_by_key(|one| one.at);
-        Ok(self.without_unresolved(fetched))
-    }
-
-    /// Lists the window and chooses what to ask for; a full run keeps later windows for later calls.
-    fn choose(
-        &self,
-        face: &Face<'_>,
-        source: &Source,
-        watch: &Watch,
-        progress: &Progress,
-    ) -> PyResult<Vec<Wanted>> {
-        let py = face.py();
-        let congress = face.congress()?;
-        let full = face.0.getattr("update_mode")?.extract::<String>()? == "full";
-        let mode = if full { Mode::Full } else { Mode::Incremental };
-        let handle = face.handle()?;
-        let known = watch.store(py, |patience| handle.with(patience, |s| known(s, congress)))?;
-        let asked: Vec<String> = face.0.getattr("event_ids")?.extract()?;
-        if !asked.is_empty() {
-            return self.only(face, &asked, congress, known);
-        }
-        let from = if full {
-            None
-        } else {
-            Some(Self::window(face, &known)?)
-        };
-        progress.note(|now| {
-            now.phase = "fetching".into();
-            now.message = "Listing meetings".into();
-        });
-        progress.tell(py)?;
-        let query = ListQuery { congress, from };
-        let listing = watch.block_on(py, || async {
-            let mut tell = |listed: usize, total: Option<usize>| {
-                self.state().listed = true;
-                progress.note(|now| {
-                    now.checked = listed;
-                    now.total = total.unwrap_or(listed);
-                    now.message = format!("Listing meetings: {listed}");
-                    now.percent = 5.0;
-                });
-            };
-            list_meetings(source, &query, &mut tell).await
-        })?;
-        let Listing { items, problems } = listing.map_err(|err| errors::api(py, &err))?;
-        self.state().listed = true;
-        for problem in problems {
-            face.append("errors", problem)?;
-        }
-        face.count("hearings_checked", items.len())?;
-        let mut chosen = select(
-            congress,
-            mode,
-            &items,
-            &known.dates,
-            &known.deferred,
-            &known.held,
-        );
-        info!(target: "updaters.update",
-            "{} meetings listed, {} to ask for ({} of them set aside by earlier runs, {} held back)",
-            items.len(), chosen.wanted.len(), chosen.from_deferred, chosen.held.len());
-        if full {
-            self.begin_full(face, source, watch, &mut chosen.wanted, &known.dates)?;
-        }
-        let mut state = self.state();
-        state.held = known.held.into_iter().map(|hold| hold.event_id).collect();
-        state.waiting = waiting(known.deferred);
-        let mut windows: Vec<Vec<Wanted>> = if full {
-            chosen
-                .wanted
-                .chunks(WINDOW)
-                .map(<[Wanted]>::to_vec)
-                .collect()
-        } else {
-            vec![chosen.wanted]
-        };
-        if windows.is_empty() {
-            windows.push(Vec::new());
-        }
-        state.windows = windows.into();
-        state.windows_in_all = state.windows.len();
-        let first = state.next_window().unwrap_or_default();
-        progress.stretch(state.window_share());
-        Ok(first)
-    }
-
-    /// `--event`: just these, held or not.
-    fn only(
-        &self,
-        face: &Face<'_>,
-        asked: &[String],
-        congress: i64,
-        known: Known,
-    ) -> PyResult<Vec<Wanted>> {
-        face.count("hearings_checked", asked.len())?;
-        let mut state = self.state();
-        state.listed = true;
-        state.held = known.held.into_iter().map(|hold| hold.event_id).collect();
-        state.waiting = waiting(known.deferred);
-        let wanted = asked.iter().map(|event_id| Wanted {
-            event_id: event_id.clone(),
-            congress,
-            chamber: state
-                .waiting
-                .get(event_id)
-                .and_then(|event| event.chamber.as_deref())
-                .and_then(Chamber::parse),
-            update_date: None,
-            url: None,
-        });
-        Ok(wanted.collect())
-    }
-
-    fn window(face: &Face<'_>, known: &Known) -> PyResult<crate::domain::DateTime> {
-        let days: i64 = face.0.getattr("lookback_days")?.extract()?;
-        let catch_up: bool = face.setting("catch_up")?;
-        let last = known.last_success.as_deref().filter(|_| catch_up);
-        let window = lookback(&Zoned::now(), days, last).ok_or_else(|| {
-            errors::configuration(
-                face.py(),
-                format!("lookback_days: {days} days are too many"),
-            )
-        })?;
-        if let Some(missed) = window.caught_up_days {
-            info!(target: "updaters.daily_updater",
-                "The last successful run was {} ({} days ago): looking back that far instead of {} days",
-                last.unwrap_or("unknown"), missed, days);
-        }
-        Ok(window.from)
+        let fetched = self.without_unresolved(fetched);
+        Ok(self.without_known_bad(fetched, stored.as_ref()))
     }
 
     /// Asks for the details; what cannot be had is remembered as failed.
@@ -303,7 +156,12 @@ impl Engine {
         asking: &mut Asking,
         stored: Option<&HashSet<String>>,
     ) -> PyResult<Vec<Fetched>> {
-        let Asking { queue, order, done } = asking;
+        let Asking {
+            queue,
+            order,
+            done,
+            held,
+        } = asking;
         let total = order.len();
         if *done == 0 {
             progress.note(|now| {
@@ -316,7 +174,7 @@ impl Engine {
         let got: Mutex<Vec<Fetched>> = Mutex::default();
         let unknown: Mutex<HashSet<String>> = Mutex::default();
         let outcome = watch.block_on(py, || async {
-            let mut over_limit = 0;
+            let (mut over_limit, mut over_memory) = (0, 0);
             let mut sink = |wanted: Wanted, result: Result<Value, ApiError>| {
                 *done += 1;
                 let done = *done;
@@ -325,12 +183,13 @@ impl Engine {
                     now.found = done;
                     now.percent = 5.0 + 55.0 * ratio(done, total);
                 });
-                if !matches!(result, Err(ApiError::RateLimited { .. })) {
+                if !result.as_ref().is_err_and(ApiError::is_for_want_of_room) {
                     self.state().details_asked += 1;
                 }
                 match result {
                     Ok(value) => {
                         let at = order.get(&wanted.event_id).copied().unwrap_or(usize::MAX);
+                        held.fetch_add(weight(&value), Ordering::Relaxed);
                         // Here, where the network is waited for anyway.
                         let parsed = Arc::new(parse_meeting(&value));
                         if let Some(stored) = stored {
@@ -346,16 +205,24 @@ impl Engine {
                     }
                     Err(err) => {
                         over_limit += usize::from(matches!(err, ApiError::RateLimited { .. }));
+                        over_memory += usize::from(matches!(err, ApiError::Full { .. }));
                         self.could_not_fetch(&wanted, &err);
                     }
                 }
             };
             let kept = || {
                 let unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
-                REQUESTS_A_COMMITTEE * unknown.len()
+                Kept {
+                    requests: REQUESTS_A_COMMITTEE * unknown.len(),
+                    bytes: held.load(Ordering::Relaxed),
+                }
             };
             let outcome = fetch_details(source, queue, &kept, &mut sink).await;
             self.state().over_limit += over_limit;
+            if over_memory > 0 {
+                warn!(target: "updaters.daily_updater",
+                    "The meetings of this run take too much memory: {over_memory} are left to the next runs");
+            }
             if over_limit > 0 {
                 warn!(target: "updaters.daily_updater",
                     "The hourly request limit is used up: {over_limit} meetings are left to the next runs");
@@ -366,9 +233,9 @@ impl Engine {
         Ok(got.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Counts it, unless it is only that the hour has no request left.
+    /// Counts it, unless it is only that there was no room for it.
     pub(super) fn note_failure(&self, err: &ApiError, reason: &str) {
-        if !matches!(err, ApiError::RateLimited { .. }) {
+        if !err.is_for_want_of_room() {
             let mut state = self.state();
             state.details_failed += 1;
             state.first_failure.get_or_insert_with(|| reason.to_owned());
@@ -380,8 +247,8 @@ impl Engine {
             ApiError::NotFound { .. } => DeferKind::NotFound,
             _ => DeferKind::Fetch,
         };
-        // Over the limit it is all that are left, in one line (see `details`).
-        if !matches!(err, ApiError::RateLimited { .. }) {
+        // For want of room it is all that are left, in one line (see `details`).
+        if !err.is_for_want_of_room() {
             warn!(target: "updaters.update", "event {}: set aside: {err}", wanted.event_id);
         }
         let chamber = wanted.chamber.map(Chamber::for_path);
@@ -389,13 +256,6 @@ impl Engine {
         self.state()
             .fail(&wanted.event_id, chamber, kind, &err.to_string());
     }
-}
-
-fn waiting(deferred: Vec<Deferred>) -> HashMap<String, Deferred> {
-    deferred
-        .into_iter()
-        .map(|event| (event.event_id.clone(), event))
-        .collect()
 }
 
 #[allow(clippy::cast_precision_loss)] // a percentage

@@ -3,10 +3,13 @@
 
 mod apply;
 mod changes;
+mod choose;
 mod committees;
 mod face;
+mod failed_batch;
 mod fetch;
 mod full;
+mod known_bad;
 mod parsed;
 mod progress;
 mod records;

@@ -14,8 +14,8 @@ use crate::python::convert::{from_json, type_name};
 use crate::python::database::{in_transaction, in_transaction_of};
 use crate::store::{self, BatchKind, DeferKind, Deferred, PastRun, Store, StoreResult, UpdateLog};
 use crate::update::{
-    HISTORY_DAYS, after_run, before_run, compare, days_ago, minutes_since, note_full_run,
-    remember_size,
+    HISTORY_DAYS, LookBack, after_run, before_run, compare, days_ago, minutes_since, not_after,
+    note_full_run, remember_hole, remember_size,
 };
 
 /// Runs that an event may be answered 404 before it is dropped from the deferred ones.
@@ -32,7 +32,7 @@ impl Engine {
         let (report, before) = self.watch(face)?.store(py, |patience| {
             handle.with(patience, |store| {
                 let recent = store
-                    .last_success()?
+                    .last_success(Some(&not_after(&now)))?
                     .and_then(|last| minutes_since(&last, &now))
                     .filter(|minutes| (0..RECENT_MINUTES).contains(minutes));
                 before_run(store, recent)
@@ -179,9 +179,16 @@ impl Engine {
     /// After a window was applied: remembers what did not make it in, forgets what did, moves dates.
     pub(super) fn settle(&self, face: &Face<'_>, events: &[String], write: bool) -> PyResult<()> {
         let py = face.py();
-        let (failed, dates, waiting, held) = {
+        let (look_back, failed, dates, waiting, held) = {
             let mut state = self.state();
+            // Only when all that the list showed is in, or remembered.
+            let look_back = if state.windows.is_empty() {
+                std::mem::take(&mut state.look_back)
+            } else {
+                LookBack::AsBefore
+            };
             (
+                look_back,
                 std::mem::take(&mut state.failed),
                 std::mem::take(&mut state.dates),
                 state.waiting.clone(),
@@ -239,6 +246,7 @@ impl Engine {
                     Ok(())
                 })?;
             }
+            handle.with(patience, |store| remember_hole(store, congress, look_back))?;
             if failed.is_empty() && cleared.is_empty() && released.is_empty() && came_to.is_none() {
                 return Ok(());
             }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use crate::api::{ApiError, Wanted};
 use crate::domain::{Committee, Notice};
 use crate::store::{BatchFigures, BatchId, DeferKind, Deferred, RunId, Soundness, Written};
-use crate::update::FullRun;
+use crate::update::{FullRun, LookBack};
 
 /// An event that did not make it in, and why.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct State {
     pub run: Option<RunId>,
     /// The list's first page is in hand: from here on the file may be written.
     pub listed: bool,
+    /// How the list was read.
+    pub look_back: LookBack,
     /// Windows of a full run still to come.
     pub windows: VecDeque<Vec<Wanted>>,
     /// How many windows there are in all; 0 until the list is in hand.

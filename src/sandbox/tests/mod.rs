@@ -3,6 +3,7 @@
 mod content;
 mod faults;
 mod from_db;
+mod odd;
 mod protocol;
 mod replay;
 

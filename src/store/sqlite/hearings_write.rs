@@ -253,12 +253,8 @@ fn new_video<'a>(stored: &StoredMeeting, meeting: &'a Meeting) -> Option<&'a cra
     })
 }
 
-/// The update date follows upstream, forwards only.
+/// The update date follows upstream, forwards only (and back from the future).
 fn newer(stored: Option<&str>, meeting: &Meeting) -> Option<String> {
     let new = meeting.update_date?;
-    let is_newer = match stored.and_then(crate::domain::parse_datetime) {
-        Some(old) => new > old,
-        None => true,
-    };
-    is_newer.then(|| new.stored())
+    crate::domain::moves_on(stored, new).then(|| new.stored())
 }

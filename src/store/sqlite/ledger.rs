@@ -66,19 +66,23 @@ impl Ledger for SqliteStore {
         outcome
     }
 
-    fn last_success(&mut self) -> StoreResult<Option<String>> {
+    fn last_success(&mut self, until: Option<&str>) -> StoreResult<Option<String>> {
         let db = self.reading()?;
         let shape = db.shape("update_logs")?;
         if !shape.has("start_time") {
             return Ok(None);
         }
         let only = if shape.has("success") {
-            "WHERE success = 1"
+            "success = 1 AND"
         } else {
             ""
         };
-        let sql = format!("SELECT max(start_time) FROM update_logs {only}");
-        Ok(db.one("update_logs", &sql, [], |r| text(r, 0))?.flatten())
+        let sql = format!(
+            "SELECT max(start_time) FROM update_logs WHERE {only} (?1 IS NULL OR start_time <= ?1)"
+        );
+        Ok(db
+            .one("update_logs", &sql, [until], |r| text(r, 0))?
+            .flatten())
     }
 
     fn past_runs(&mut self, since: &str) -> StoreResult<Vec<PastRun>> {

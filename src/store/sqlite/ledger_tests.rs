@@ -86,7 +86,7 @@ fn a_run_is_logged_with_its_batches() {
         log_id.to_string()
     );
     assert_eq!(
-        store.last_success().unwrap().as_deref(),
+        store.last_success(None).unwrap().as_deref(),
         Some("2025-10-13 21:25:58")
     );
     assert_eq!(store.run(99).unwrap(), None);
@@ -108,7 +108,7 @@ fn a_source_that_the_table_does_not_know_becomes_manual() {
 #[test]
 fn failed_runs_do_not_count_as_the_last_success() {
     let (_dir, mut store) = store();
-    assert_eq!(store.last_success().unwrap(), None);
+    assert_eq!(store.last_success(None).unwrap(), None);
     store
         .finish_run(
             None,
@@ -119,7 +119,22 @@ fn failed_runs_do_not_count_as_the_last_success() {
             &[],
         )
         .unwrap();
-    assert_eq!(store.last_success().unwrap(), None);
+    assert_eq!(store.last_success(None).unwrap(), None);
+}
+
+#[test]
+fn a_success_of_the_future_counts_only_where_nobody_asks_for_the_past() {
+    let (_dir, mut store) = store();
+    let at = |start: &str| UpdateLog {
+        start_time: start.into(),
+        ..log()
+    };
+    for start in ["2025-10-12 02:00:00", "2031-01-01 02:00:00"] {
+        store.finish_run(None, &at(start), &[]).unwrap();
+    }
+    let mut last = |until| store.last_success(until).unwrap().unwrap();
+    assert_eq!(last(None), "2031-01-01 02:00:00");
+    assert_eq!(last(Some("2025-10-13 02:00:00")), "2025-10-12 02:00:00");
 }
 
 #[test]

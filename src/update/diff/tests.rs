@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::parse_datetime;
 use crate::domain::{CommitteeRef, VideoType, WitnessDocument};
 use crate::domain::{Transcript, Witness};
 use crate::store::{StoredCommitteeLink, StoredWitnessDocument};

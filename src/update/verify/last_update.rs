@@ -19,7 +19,7 @@ pub(super) fn last_update(
     let last = survey.last_log.as_ref();
     check.figure("last_update", last.map(logged));
     check.figure("last_written", survey.last_written.clone());
-    let success = store.last_success()?;
+    let success = store.last_success(None)?;
     let minutes = success.as_deref().and_then(|at| minutes_since(at, now));
     check.figure("last_success", success.clone());
     check.figure(

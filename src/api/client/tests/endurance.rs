@@ -1,6 +1,7 @@
 //! Broken connections, outages, and many requests at once.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::Barrier;
 

@@ -1,0 +1,60 @@
+"""What a run takes in memory, whatever the API sends: the system gives it no more than a bound."""
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from helpers_run import MODULE, World, command, meeting, metrics_of
+
+#: Nothing here takes half of it; without bounds each of these takes more, or all there is.
+MOST_MB = 250
+#: What is held at most, as text, as values and as Python's objects, on its way into the database.
+MOST_HELD_MB = 700
+MEETINGS = 20
+
+
+def updated(
+    world: World, *words: str, most_mb: int = MOST_MB, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """A run in a process that is given no more memory than so much."""
+    room = ["prlimit", f"--data={most_mb * 1024 * 1024}"]
+    flags = ("--lookback-days", "9", *words)
+    return command(world.folder, world.sandbox.url, *MODULE, *flags, before=room, **variables)
+
+
+def all_set_aside(world: World, done: "subprocess.CompletedProcess[str]") -> None:
+    metrics = metrics_of(done)
+    assert metrics["hearings_checked"] == MEETINGS
+    assert metrics["hearings_added"] == metrics["error_count"] == 0
+    waiting = world.rows("SELECT event_id FROM updater_deferred")
+    assert len(waiting) == MEETINGS
+
+
+@pytest.mark.parametrize("kind", ["gzip-bomb", "oversize", "huge-title", "deep"])
+def test_answers_that_are_too_much_are_not_taken_in(world: World, kind: str) -> None:
+    world.put(*(meeting(n) for n in range(MEETINGS)))
+    world.sandbox.fail_next(kind, times=10_000, path="/committee-meeting/119/")
+    all_set_aside(world, updated(world))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        # Two bytes of text each, and fifty times as much in memory.
+        {"odd": [0] * 60_000},
+        {"odd": ["x" * 100_000] * 25},
+    ],
+)
+def test_meetings_that_are_too_much_are_not_taken_in(world: World, fields: dict[str, Any]) -> None:
+    world.put(*(meeting(n, **fields) for n in range(MEETINGS)))
+    all_set_aside(world, updated(world))
+
+
+def test_a_run_that_holds_enough_leaves_the_rest_to_the_next(world: World) -> None:
+    """Each of these is just small enough; all of them are not."""
+    world.put(*(meeting(n, title="x" * 2_050_000) for n in range(40)))
+    metrics = metrics_of(updated(world, "--dry-run", most_mb=MOST_HELD_MB, MAX_CONCURRENCY="4"))
+    shown = [event for event in metrics["deferred"] if isinstance(event, dict)]
+    assert shown and all("left to the next run" in event["reason"] for event in shown)
+    assert 32 <= metrics["hearings_added"] <= 32 + 4
