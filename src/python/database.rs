@@ -28,16 +28,17 @@ pub struct Database {
 impl Database {
     /// The handle; opens the file at the first use.
     pub fn handle(&self, py: Python<'_>) -> PyResult<Handle> {
-        let opened = py.detach(|| {
-            let mut slot = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(handle) = slot.as_ref() {
-                return Ok(handle.clone());
-            }
-            let handle = store::open(&self.path, self.access)?;
-            *slot = Some(handle.clone());
-            Ok(handle)
-        });
-        opened.map_err(|err| errors::store(py, &err))
+        // The mutex is never held while the interpreter is let go: a child that is forked meanwhile would
+        // find it locked for ever.
+        if let Some(handle) = self.opened() {
+            return Ok(handle);
+        }
+        let handle = py
+            .detach(|| store::open(&self.path, self.access))
+            .map_err(|err| errors::store(py, &err))?;
+        // Another thread may have been quicker.
+        let mut slot = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(slot.get_or_insert(handle).clone())
     }
 
     /// The handle, where the file is open.
@@ -202,16 +203,14 @@ impl Database {
 
     /// Closes the file; the next use opens it again.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| {
-            let taken = self
-                .handle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            if let Some(handle) = taken {
-                handle.close();
-            }
-        });
+        let taken = self
+            .handle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(handle) = taken {
+            py.detach(|| handle.close());
+        }
     }
 
     fn bring_up(&self, py: Python<'_>) -> PyResult<Vec<String>> {

@@ -7,7 +7,7 @@
 //!
 //! Nobody holds a mutex while the store is used: who uses it takes it out, and puts it back.
 
-mod registry;
+pub(super) mod registry;
 mod shared;
 
 use std::path::Path;

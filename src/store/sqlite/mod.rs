@@ -77,7 +77,7 @@ pub use compare::compare;
 pub use copy::copy;
 pub use init::init;
 pub(in crate::store) use init::io_error;
-pub(in crate::store) use locks::after_fork;
+pub(in crate::store) use locks::{after_fork, is_of, part_with_parent};
 pub(in crate::store) use open::{BUSY, Identity, look_at};
 pub use restore::{RestoreReport, restore};
 

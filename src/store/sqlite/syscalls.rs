@@ -1,5 +1,5 @@
 //! The system calls of SQLite's unix VFS that are ours: `fcntl` for locks that belong to the open file
-//! (see `locks`), and those that change files, where tests can order faults (see `crate::faults`).
+//! (see `locks`), `fstat` for forked children, and those that change files, where tests can order faults (see `crate::faults`).
 
 #![allow(unsafe_code)]
 
@@ -95,6 +95,24 @@ unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
     unsafe { libc::unlink(path) }
 }
 
+/// The process that SQLite was set up in.
+static SET_UP_IN: OnceLock<u32> = OnceLock::new();
+
+/// In place of `fstat`. SQLite keeps books on the locks of this process, by the file's device and inode. A
+/// forked child inherits the books as they were: with a lock noted in them that a thread of the parent
+/// held, which nobody here will ever give back, and behind which nobody here is safe from the parent. A
+/// child that sees the file on a device of its own begins new ones.
+unsafe extern "C" fn fstat(fd: c_int, facts: *mut libc::stat) -> c_int {
+    // SAFETY: the arguments are SQLite's own, passed through.
+    let answer = unsafe { libc::fstat(fd, facts) };
+    let here = std::process::id();
+    if answer == 0 && SET_UP_IN.get().is_some_and(|process| *process != here) {
+        // SAFETY: SQLite's own, just filled in. It looks at the device for nothing else.
+        unsafe { (*facts).st_dev ^= libc::dev_t::from(here) << 32 };
+    }
+    answer
+}
+
 /// Puts the replacements in place, once, before the first database is opened.
 /// -> whether SQLite took them all.
 pub(super) fn install(fcntl: Untyped) -> bool {
@@ -104,6 +122,8 @@ pub(super) fn install(fcntl: Untyped) -> bool {
             pwrite;
         let ftruncate: unsafe extern "C" fn(c_int, libc::off_t) -> c_int = ftruncate;
         let unlink: unsafe extern "C" fn(*const c_char) -> c_int = unlink;
+        let fstat: unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int = fstat;
+        SET_UP_IN.get_or_init(std::process::id);
         // SAFETY: no connection of this library is open yet (`SqliteStore::open` and its siblings come
         // through here first), the VFS lives as long as the process, and so do our functions; SQLite
         // keeps system calls as pointers of this untyped kind and casts them back.
@@ -126,7 +146,7 @@ pub(super) fn install(fcntl: Untyped) -> bool {
                 Untyped,
             >(pwrite);
             // Which of the three writes SQLite uses depends on how it was built.
-            let replaced: [(&CStr, Untyped); 6] = [
+            let replaced: [(&CStr, Untyped); 7] = [
                 (c"pwrite", pwrite),
                 (c"pwrite64", pwrite),
                 (c"fcntl", fcntl),
@@ -149,6 +169,13 @@ pub(super) fn install(fcntl: Untyped) -> bool {
                     std::mem::transmute::<unsafe extern "C" fn(*const c_char) -> c_int, Untyped>(
                         unlink,
                     ),
+                ),
+                (
+                    c"fstat",
+                    std::mem::transmute::<
+                        unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int,
+                        Untyped,
+                    >(fstat),
                 ),
             ];
             replaced
