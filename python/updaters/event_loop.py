@@ -65,6 +65,10 @@ class LoopCall:
             with contextlib.suppress(RunCancelled):
                 work.result()
             raise
+        except GeneratorExit:
+            # The loop was closed under it, and nobody will ever hear of the result.
+            self._cancel()
+            raise
 
     def _work(self, dry_run: bool) -> dict[str, Any]:
         _thread.call = self
@@ -93,12 +97,16 @@ class LoopCall:
             answer = asyncio.run_coroutine_threadsafe(told, loop)
         except RuntimeError:
             told.close()
-            raise
+            if not loop.is_closed():
+                raise
+            self._cancel()
+            return
         deadline = time.monotonic() + CALLBACK_LIMIT
         while not wait([answer], _SLICE).done:
             if loop.is_closed():
                 told.close()
-                raise RuntimeError("the event loop was closed")
+                self._cancel()
+                return
             if self._cancelled:
                 answer.cancel()
                 return
