@@ -65,10 +65,6 @@ class LoopCall:
             with contextlib.suppress(RunCancelled):
                 work.result()
             raise
-        except GeneratorExit:
-            # The loop was closed under it, and nobody will ever hear of the result.
-            self._cancel()
-            raise
 
     def _work(self, dry_run: bool) -> dict[str, Any]:
         _thread.call = self
@@ -97,16 +93,12 @@ class LoopCall:
             answer = asyncio.run_coroutine_threadsafe(told, loop)
         except RuntimeError:
             told.close()
-            if not loop.is_closed():
-                raise
-            self._cancel()
-            return
+            raise
         deadline = time.monotonic() + CALLBACK_LIMIT
         while not wait([answer], _SLICE).done:
             if loop.is_closed():
                 told.close()
-                self._cancel()
-                return
+                raise RuntimeError("the event loop was closed")
             if self._cancelled:
                 answer.cancel()
                 return
