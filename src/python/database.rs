@@ -58,15 +58,15 @@ impl Database {
         Watch::plain(self.wait)
     }
 
-    /// Reads, or writes inside this thread's open transaction.
+    /// Reads, or does what can be done again where another program's lock was in its way.
     pub fn with<R: Send>(
         &self,
         py: Python<'_>,
-        work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R> + Send,
+        work: impl FnMut(&mut dyn store::Store) -> StoreResult<R> + Send,
     ) -> PyResult<R> {
         let handle = self.handle(py)?;
         self.watch()
-            .store(py, |patience| handle.with(patience, work))
+            .store(py, |patience| handle.with_retry(patience, work))
     }
 
     /// Writes inside this thread's open transaction, or in one of its own.
@@ -327,7 +327,11 @@ impl Database {
         } else {
             UndoPolicy::AllOrNothing
         };
-        let (undo, held) = self.with(py, |store| undo_on_purpose(store, run, batch, policy))?;
+        let handle = self.handle(py)?;
+        // In several steps: not to be done again where one of them could not be.
+        let (undo, held) = self.watch().store(py, |patience| {
+            handle.with(patience, |store| undo_on_purpose(store, run, batch, policy))
+        })?;
         report::undo(py, &undo, &held)
     }
 

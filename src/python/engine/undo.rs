@@ -17,6 +17,7 @@ use crate::store::{
 };
 
 /// What a checkpoint says, as far as its journal does not already know it.
+#[derive(Clone)]
 struct Told {
     journal: Vec<i64>,
     by_hand: HandMade,
@@ -165,7 +166,7 @@ impl Engine {
         let handle = face.handle()?;
         let watch = self.watch(face)?;
         let undone = watch.quietly(py, |patience| {
-            handle.with(patience, |store| undo(store, told))
+            handle.with_retry(patience, |store| undo(store, told.clone()))
         });
         let result = match undone {
             Ok(report) => {
@@ -235,7 +236,7 @@ impl Engine {
         }
         let handle = face.handle()?;
         let (whole, parts) = self.watch(face)?.store(py, |patience| {
-            handle.with(patience, |store| {
+            handle.with_retry(patience, |store| {
                 let whole = store.undo(&batches, UndoPolicy::AllOrNothing)?;
                 let parts = if whole.undone {
                     Vec::new()
