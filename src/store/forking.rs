@@ -109,10 +109,15 @@ extern "C" fn prepare() {
         .wait_timeout_while(lock(), LIMIT, |at_work| *at_work > own)
         .unwrap_or_else(PoisonError::into_inner);
     let registry = registry::hold();
-    let others = match soon(&HOLDERS) {
+    let mut others: Vec<_> = match soon(&HOLDERS) {
         Some(holders) => holders.iter().filter_map(|hold| hold()).collect(),
         None => Vec::new(),
     };
+    #[cfg(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
+    others.extend(sqlite::hold());
     HELD.set(Some(Held {
         at_work,
         registry,

@@ -1,5 +1,6 @@
 //! The system calls of SQLite's unix VFS that are ours: `fcntl` for locks that belong to the open file
-//! (see `locks`), `fstat` for forked children, and those that change files, where tests can order faults (see `crate::faults`).
+//! (see `locks`), those that open and close (see `descriptors`), and those that change files, where tests
+//! can order faults (see `crate::faults`).
 
 #![allow(unsafe_code)]
 
@@ -8,6 +9,7 @@ use std::sync::OnceLock;
 
 use rusqlite::ffi;
 
+use super::descriptors;
 use crate::faults::{Point, reach};
 
 static INSTALLED: OnceLock<bool> = OnceLock::new();
@@ -95,24 +97,6 @@ unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
     unsafe { libc::unlink(path) }
 }
 
-/// The process that SQLite was set up in.
-static SET_UP_IN: OnceLock<u32> = OnceLock::new();
-
-/// In place of `fstat`. SQLite keeps books on the locks of this process, by the file's device and inode. A
-/// forked child inherits the books as they were: with a lock noted in them that a thread of the parent
-/// held, which nobody here will ever give back, and behind which nobody here is safe from the parent. A
-/// child that sees the file on a device of its own begins new ones.
-unsafe extern "C" fn fstat(fd: c_int, facts: *mut libc::stat) -> c_int {
-    // SAFETY: the arguments are SQLite's own, passed through.
-    let answer = unsafe { libc::fstat(fd, facts) };
-    let here = std::process::id();
-    if answer == 0 && SET_UP_IN.get().is_some_and(|process| *process != here) {
-        // SAFETY: SQLite's own, just filled in. It looks at the device for nothing else.
-        unsafe { (*facts).st_dev ^= libc::dev_t::from(here) << 32 };
-    }
-    answer
-}
-
 /// Puts the replacements in place, once, before the first database is opened.
 /// -> whether SQLite took them all.
 pub(super) fn install(fcntl: Untyped) -> bool {
@@ -122,8 +106,10 @@ pub(super) fn install(fcntl: Untyped) -> bool {
             pwrite;
         let ftruncate: unsafe extern "C" fn(c_int, libc::off_t) -> c_int = ftruncate;
         let unlink: unsafe extern "C" fn(*const c_char) -> c_int = unlink;
-        let fstat: unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int = fstat;
-        SET_UP_IN.get_or_init(std::process::id);
+        let open: unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int = descriptors::open;
+        let close: unsafe extern "C" fn(c_int) -> c_int = descriptors::close;
+        let fstat: unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int = descriptors::fstat;
+        descriptors::set_up();
         // SAFETY: no connection of this library is open yet (`SqliteStore::open` and its siblings come
         // through here first), the VFS lives as long as the process, and so do our functions; SQLite
         // keeps system calls as pointers of this untyped kind and casts them back.
@@ -146,7 +132,7 @@ pub(super) fn install(fcntl: Untyped) -> bool {
                 Untyped,
             >(pwrite);
             // Which of the three writes SQLite uses depends on how it was built.
-            let replaced: [(&CStr, Untyped); 7] = [
+            let replaced: [(&CStr, Untyped); 9] = [
                 (c"pwrite", pwrite),
                 (c"pwrite64", pwrite),
                 (c"fcntl", fcntl),
@@ -169,6 +155,17 @@ pub(super) fn install(fcntl: Untyped) -> bool {
                     std::mem::transmute::<unsafe extern "C" fn(*const c_char) -> c_int, Untyped>(
                         unlink,
                     ),
+                ),
+                (
+                    c"open",
+                    std::mem::transmute::<
+                        unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int,
+                        Untyped,
+                    >(open),
+                ),
+                (
+                    c"close",
+                    std::mem::transmute::<unsafe extern "C" fn(c_int) -> c_int, Untyped>(close),
                 ),
                 (
                     c"fstat",
