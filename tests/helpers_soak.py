@@ -25,9 +25,9 @@ TABLE = (
     "CREATE TABLE IF NOT EXISTS beside_total (who TEXT PRIMARY KEY, n INTEGER)",
 )
 
-#: Writes rows of its own through Python's `sqlite3`, each in a transaction, and holds the lock for a
-#: moment; -> how many commits were acknowledged, and what went wrong.
-WRITER = '''
+#: Writes rows of its own through Python's `sqlite3`, each in a transaction, and holds the lock for
+#: a moment; -> how many commits were acknowledged, and what went wrong.
+WRITER = """
 import sqlite3, sys, time
 
 def write(path, who, go_on, hold=0.002, pause=0.001):
@@ -56,11 +56,11 @@ def write(path, who, go_on, hold=0.002, pause=0.001):
             if db is not None:
                 db.close()
     return {"who": who, "done": done, "busy": busy, "errors": errors}
-'''
+"""
 
 PROCESS = (
     WRITER
-    + '''
+    + """
 import json, threading
 
 stop = threading.Event()
@@ -70,7 +70,7 @@ def listen():
 threading.Thread(target=listen, daemon=True).start()
 print("ready", flush=True)
 print(json.dumps(write(sys.argv[1], sys.argv[2], lambda: not stop.is_set())))
-'''
+"""
 )
 
 

@@ -1,7 +1,7 @@
 """Two SQLite libraries in one process, and another process: nobody's commits are lost.
 
-Python's `sqlite3` brings a library of its own. POSIX drops a process's locks on a file as soon as any
-descriptor of it is closed, so each of the two could take the other's locks away.
+Python's `sqlite3` brings a library of its own. POSIX drops a process's locks on a file as soon as
+any descriptor of it is closed, so each of the two could take the other's locks away.
 """
 
 from collections.abc import Iterator

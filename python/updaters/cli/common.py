@@ -1,5 +1,6 @@
 """What the commands share: arguments, signals, one-line errors, tables."""
 
+import _thread
 import argparse
 import contextlib
 import io
@@ -29,6 +30,8 @@ _INTOLERANT = ("strict", "surrogateescape")
 UNDISTURBED = 1.0
 #: So many seconds after the one that does, the process ends, whatever it is at.
 AT_LAST = 3.0
+#: So many seconds after one was lost, it is raised again.
+_AGAIN = 0.02
 
 
 class Terminated(KeyboardInterrupt):
@@ -244,9 +247,11 @@ class _Signals:
         self._first: float | None = None
         self._timer: threading.Timer | None = None
         self._previous: dict[int, Any] = {}
+        self._hook: Any = None
 
     def __enter__(self) -> "_Signals":
         if threading.current_thread() is threading.main_thread():
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
             self._previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._stop)
             # `nohup` and `&` in a script turn Ctrl-C off.
             if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -273,8 +278,27 @@ class _Signals:
             self._timer.start()
         raise reason
 
+    def _lost(self, lost: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            self._hook(lost)
+            return
+        # Raised in a destructor or the like, where Python prints what is raised, and goes on: once
+        # more, when that is over.
+        ended = isinstance(lost.exc_value, Terminated)
+        number = signal.SIGTERM if ended else signal.SIGINT
+        timer = threading.Timer(_AGAIN, self._again, (number,))
+        timer.daemon = True
+        timer.start()
+
+    def _again(self, signum: signal.Signals) -> None:
+        if self._previous:
+            self._first = None
+            _thread.interrupt_main(signum)
+
     def put_back(self) -> None:
         """The handlers that were there before."""
+        if self._hook is not None:
+            sys.unraisablehook, self._hook = self._hook, None
         while self._previous:
             signal.signal(*self._previous.popitem())
 
