@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use std::any::Any;
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::store::forking;
@@ -55,6 +55,27 @@ pub(super) unsafe extern "C" fn fstat(fd: c_int, facts: *mut libc::stat) -> c_in
         unsafe { (*facts).st_dev ^= libc::dev_t::from(here) << 32 };
     }
     answer
+}
+
+/// In place of `mmap`. A mapping keeps its open file, and the locks on that: a child does not get it, or
+/// they would outlive a parent that is killed.
+pub(super) unsafe extern "C" fn mmap(
+    at: *mut c_void,
+    length: usize,
+    access: c_int,
+    flags: c_int,
+    fd: c_int,
+    offset: libc::off_t,
+) -> *mut c_void {
+    // SAFETY: the arguments are SQLite's own, passed through. A child touches no mapping of a connection
+    // of its parent's: it forgets those.
+    unsafe {
+        let mapped = libc::mmap(at, length, access, flags, fd, offset);
+        if mapped != libc::MAP_FAILED {
+            libc::madvise(mapped, length, libc::MADV_DONTFORK);
+        }
+        mapped
+    }
 }
 
 /// In place of `open`.

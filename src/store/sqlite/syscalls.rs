@@ -17,6 +17,9 @@ static INSTALLED: OnceLock<bool> = OnceLock::new();
 /// A function of whatever shape, as SQLite keeps them.
 pub(super) type Untyped = unsafe extern "C" fn();
 
+type Mmap =
+    unsafe extern "C" fn(*mut c_void, usize, c_int, c_int, c_int, libc::off_t) -> *mut c_void;
+
 /// The name of the file behind a descriptor, without its folder.
 fn name_of(fd: c_int) -> String {
     std::fs::read_link(format!("/proc/self/fd/{fd}"))
@@ -109,6 +112,7 @@ pub(super) fn install(fcntl: Untyped) -> bool {
         let open: unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int = descriptors::open;
         let close: unsafe extern "C" fn(c_int) -> c_int = descriptors::close;
         let fstat: unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int = descriptors::fstat;
+        let mmap: Mmap = descriptors::mmap;
         descriptors::set_up();
         // SAFETY: no connection of this library is open yet (`SqliteStore::open` and its siblings come
         // through here first), the VFS lives as long as the process, and so do our functions; SQLite
@@ -132,7 +136,7 @@ pub(super) fn install(fcntl: Untyped) -> bool {
                 Untyped,
             >(pwrite);
             // Which of the three writes SQLite uses depends on how it was built.
-            let replaced: [(&CStr, Untyped); 9] = [
+            let replaced: [(&CStr, Untyped); 10] = [
                 (c"pwrite", pwrite),
                 (c"pwrite64", pwrite),
                 (c"fcntl", fcntl),
@@ -167,6 +171,7 @@ pub(super) fn install(fcntl: Untyped) -> bool {
                     c"close",
                     std::mem::transmute::<unsafe extern "C" fn(c_int) -> c_int, Untyped>(close),
                 ),
+                (c"mmap", std::mem::transmute::<Mmap, Untyped>(mmap)),
                 (
                     c"fstat",
                     std::mem::transmute::<
