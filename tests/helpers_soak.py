@@ -30,7 +30,7 @@ TABLE = (
 WRITER = """
 import sqlite3, sys, time
 
-def write(path, who, go_on, hold=0.002, pause=0.001):
+def write(path, who, go_on, hold=0.002, pause=0.008):
     done, busy, errors = 0, 0, []
     while go_on() and not errors:
         db = None
@@ -39,7 +39,7 @@ def write(path, who, go_on, hold=0.002, pause=0.001):
             db = sqlite3.connect(path, timeout=60, isolation_level=None)
             for _ in range(3):
                 db.execute("BEGIN IMMEDIATE")
-                db.execute("INSERT INTO beside VALUES (?, ?, ?)", (who, done, "x" * (done % 900)))
+                db.execute("INSERT INTO beside VALUES (?, ?, ?)", (who, done, "x" * (done % 90)))
                 db.execute("UPDATE beside_total SET n = n + 1 WHERE who = ?", (who,))
                 time.sleep(hold)
                 db.execute("COMMIT")
@@ -166,6 +166,6 @@ def nothing_lost(path: Path, *told: dict[str, Any]) -> None:
             found = db.execute(
                 "SELECT n, LENGTH(text) FROM beside WHERE who = ? ORDER BY n", (writer["who"],)
             ).fetchall()
-            assert found == [(n, n % 900) for n in range(writer["done"])]
+            assert found == [(n, n % 90) for n in range(writer["done"])]
             total = db.execute("SELECT n FROM beside_total WHERE who = ?", (writer["who"],))
             assert total.fetchone() == (writer["done"],)

@@ -4,6 +4,8 @@ Python's `sqlite3` brings a library of its own. POSIX drops a process's locks on
 any descriptor of it is closed, so each of the two could take the other's locks away.
 """
 
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,18 +52,26 @@ def test_a_run_beside_other_users_of_the_file(world: World, mode: str, inside: s
     world.do(f"PRAGMA journal_mode = {mode}")
     make_room(world.path, "process", "thread")
     titles: dict[str, Any] = {}
+    began, commits = time.monotonic(), 0
     with ExitStack() as stack:
         told = [stack.enter_context(writing_process(world.path, "process"))]
         if "writer" in inside:
             told.append(stack.enter_context(writing_thread(world.path, "thread")))
         read = stack.enter_context(reading_thread(world.path))
-        for number in range(rounds(25)):
+        for number in range(rounds(10)):
             changed = change(world, number)
             metrics = world.run({"batch_processing_size": 3, "retry_attempts": 1})
             assert metrics["hearings_updated"] == len(changed), metrics
             assert metrics["errors"] == []
+            commits += metrics["batch_processing"]["batches_succeeded"]
+            # A copy of the file each.
+            shutil.rmtree(world.folder / "backups")
             titles.update({event: f"Title {number} of {event}" for event in changed})
-    print(f"{mode}, {inside}: {told}, {read['done']} reads")
+    minutes = (time.monotonic() - began) / 60
+    print(
+        f"{mode}, {inside}: {rounds(10)} rounds, {commits} batches of ours, {read['done']} reads, "
+        f"{[(one['who'], one['done']) for one in told]}, {minutes:.1f} min"
+    )
     assert read["errors"] == []
     assert read["done"] > 0
     nothing_lost(world.path, *told)
