@@ -1,5 +1,6 @@
 """`updater.api_client`: the Congress.gov API (contract §1, `api_client`)."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -49,7 +50,7 @@ class ApiClient:
     def __init__(self, settings: Any) -> None:
         self._settings = settings
         self._native: _native.Client | None = None
-        self._built_from: dict[str, Any] | None = None
+        self._built_from: tuple[int, dict[str, Any]] | None = None
 
     def _config(self) -> dict[str, Any]:
         settings = self._settings
@@ -72,11 +73,14 @@ class ApiClient:
 
     @property
     def native(self) -> _native.Client:
-        """The native client, made anew where the settings changed."""
-        config = self._config()
-        if self._native is None or config != self._built_from:
-            self._native = _native.Client(config)
-            self._built_from = config
+        """The native client, made anew where the settings changed, and in a forked child.
+
+        (What the parent's threads were at when it forked, nobody would end in the child.)
+        """
+        wanted = (os.getpid(), self._config())
+        if self._native is None or wanted != self._built_from:
+            self._native = _native.Client(wanted[1])
+            self._built_from = wanted
         return self._native
 
     def native_for_fetching(self) -> "_native.Client | None":

@@ -6,7 +6,6 @@ method that a test or a subclass can replace, and the native core does the work 
 """
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, SupportsIndex
 
@@ -70,7 +69,8 @@ class DailyUpdater:
         self.metrics_failed = False
         self._engine = _native.Engine()
         self._run: Run | None = None
-        self._running = threading.Lock()
+        #: What `one_at_a_time` goes by: "run" -> the process, and a mark of the call.
+        self._calls: dict[str, tuple[int, object]] = {}
 
     @property
     def settings(self) -> Any:

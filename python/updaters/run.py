@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +10,9 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-from updaters import _native
+from updaters import _native, winding_down
 from updaters.database import Database
-from updaters.errors import CircuitBreakerOpenError, UpdaterError
+from updaters.errors import CircuitBreakerOpenError, RunCancelled, UpdaterError
 from updaters.event_loop import LoopCall
 from updaters.logs import SecretFilter, mask, secrets_of
 from updaters.notices import unfetched_meetings
@@ -36,14 +37,26 @@ def one_at_a_time(
     def alone(
         updater: "DailyUpdater", /, *args: Given.args, **kwargs: Given.kwargs
     ) -> dict[str, Any]:
-        if not updater._running.acquire(blocking=False):
-            return _refused("this updater is already running an update")
+        calls, mine = updater._calls, (os.getpid(), object())
         try:
+            first = calls.setdefault("run", mine)
+            if first is not mine:
+                return _refused(_BUSY if first[0] == os.getpid() else _FORKED)
             return run(updater, *args, **kwargs)
         finally:
-            updater._running.release()
+            # No call in here: it is at calls that Ctrl-C breaks in, and every run after it would be
+            # refused.
+            if "run" in calls and calls["run"] is mine:
+                del calls["run"]
 
     return alone
+
+
+_BUSY = "this updater is already running an update"
+_FORKED = (
+    "this updater was in the middle of an update when this process was forked from the one that "
+    "runs it; make another one here"
+)
 
 
 def _refused(why: str) -> dict[str, Any]:
@@ -104,6 +117,8 @@ class Run:
         #: Held while it is decided whether the run can still be cancelled.
         self._guard = threading.Lock()
         self._ending = False
+        #: The process ends: nobody is there to be told of the cancellation.
+        self.abandoned = False
         self._announced = False
         self._found = 0
         self._began = time.monotonic()
@@ -122,6 +137,7 @@ class Run:
         self._began = time.monotonic()
         updater.backup_path = None
         updater._run = self
+        winding_down.begun(self)
         self._engine.begin_run()
         LoopCall.attach(self, updater)
         self._secrets.secrets = secrets_of(updater.settings)
@@ -297,6 +313,8 @@ class Run:
     ) -> bool:
         updater = self._updater
         ours = error is None or isinstance(error, Exception)
+        if isinstance(error, RunCancelled) and self.abandoned:
+            ours = True
         try:
             self._end(error)
         finally:
@@ -309,6 +327,7 @@ class Run:
             if self._lock is not None:
                 self._lock.__exit__(None, None, None)
             _native.drain_logs()
+            winding_down.over(self)
         # After the lock is let go: a receiver that hangs keeps no other run waiting.
         if not self._dry_run:
             self._quietly("notify", lambda: tell(updater, self._failure, error, self._undone))

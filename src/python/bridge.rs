@@ -78,6 +78,16 @@ impl ContextExt for Ours {
     }
 }
 
+/// Whether nobody is left who could be told of a result.
+fn is_closed(event_loop: &Py<PyAny>) -> bool {
+    Python::attach(|py| {
+        let closed = event_loop.call_method0(py, "is_closed");
+        closed
+            .and_then(|closed| closed.is_truthy(py))
+            .unwrap_or(false)
+    })
+}
+
 /// A Rust future as an awaitable of the running event loop; cancelling the awaitable drops the future.
 pub fn awaitable<T>(
     py: Python<'_>,
@@ -88,5 +98,13 @@ where
 {
     // Named here, where it can still be raised: a task that cannot be started is never awaited.
     runtime::runtime()?;
-    generic::future_into_py::<Ours, _, T>(py, future)
+    let event_loop = pyo3_async_runtimes::get_running_loop(py)?.unbind();
+    generic::future_into_py::<Ours, _, T>(py, async move {
+        let result = future.await;
+        if is_closed(&event_loop) {
+            // The bridge would print a traceback of its own.
+            return std::future::pending().await;
+        }
+        result
+    })
 }

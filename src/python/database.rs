@@ -28,16 +28,17 @@ pub struct Database {
 impl Database {
     /// The handle; opens the file at the first use.
     pub fn handle(&self, py: Python<'_>) -> PyResult<Handle> {
-        let opened = py.detach(|| {
-            let mut slot = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(handle) = slot.as_ref() {
-                return Ok(handle.clone());
-            }
-            let handle = store::open(&self.path, self.access)?;
-            *slot = Some(handle.clone());
-            Ok(handle)
-        });
-        opened.map_err(|err| errors::store(py, &err))
+        // The mutex is never held while the interpreter is let go: a child that is forked meanwhile would
+        // find it locked for ever.
+        if let Some(handle) = self.opened() {
+            return Ok(handle);
+        }
+        let handle = py
+            .detach(|| store::open(&self.path, self.access))
+            .map_err(|err| errors::store(py, &err))?;
+        // Another thread may have been quicker.
+        let mut slot = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(slot.get_or_insert(handle).clone())
     }
 
     /// The handle, where the file is open.
@@ -57,19 +58,8 @@ impl Database {
         Watch::plain(self.wait)
     }
 
-    /// Reads, or writes inside this thread's open transaction.
+    /// Reads, or does what can be done again where another program's lock was in its way.
     pub fn with<R: Send>(
-        &self,
-        py: Python<'_>,
-        work: impl FnOnce(&mut dyn store::Store) -> StoreResult<R> + Send,
-    ) -> PyResult<R> {
-        let handle = self.handle(py)?;
-        self.watch()
-            .store(py, |patience| handle.with(patience, work))
-    }
-
-    /// Writes in a transaction of its own, which waits for another program's lock.
-    fn retried<R: Send>(
         &self,
         py: Python<'_>,
         work: impl FnMut(&mut dyn store::Store) -> StoreResult<R> + Send,
@@ -220,20 +210,18 @@ impl Database {
 
     /// Closes the file; the next use opens it again.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| {
-            let taken = self
-                .handle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            if let Some(handle) = taken {
-                handle.close();
-            }
-        });
+        let taken = self
+            .handle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(handle) = taken {
+            py.detach(|| handle.close());
+        }
     }
 
     fn bring_up(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.retried(py, |store| store.bring_up())
+        self.with(py, |store| store.bring_up())
     }
 
     fn hearing(&self, py: Python<'_>, event_id: &str) -> PyResult<Option<Row>> {
@@ -354,11 +342,11 @@ impl Database {
     }
 
     fn release(&self, py: Python<'_>, event_id: &str) -> PyResult<bool> {
-        self.retried(py, |store| store.release(event_id))
+        self.with(py, |store| store.release(event_id))
     }
 
     fn hold(&self, py: Python<'_>, event_id: &str) -> PyResult<()> {
-        self.retried(py, |store| store.hold(&[(event_id.to_owned(), None)], None))
+        self.with(py, |store| store.hold(&[(event_id.to_owned(), None)], None))
     }
 
     fn history<'py>(&self, py: Python<'py>, event_id: &str) -> PyResult<Vec<Bound<'py, PyDict>>> {

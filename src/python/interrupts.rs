@@ -1,7 +1,7 @@
 //! Ctrl-C and its like: which exceptions end the run, and what becomes of one that was raised in a place
 //! where an exception counts for nothing.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::RefCell;
 
 use pyo3::prelude::*;
 
@@ -10,13 +10,16 @@ pub fn ends_the_run(py: Python<'_>, err: &PyErr) -> bool {
     !err.is_instance_of::<pyo3::exceptions::PyException>(py)
 }
 
-/// What ends the run but was raised where it could not be passed on. Raised at the next look.
-static POSTPONED: Mutex<Option<PyErr>> = Mutex::new(None);
+thread_local! {
+    /// What ends the run but was raised where it could not be passed on. Raised at the next look, of the
+    /// same thread: another one has a run of its own.
+    static POSTPONED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
 
 /// Keeps what ends the run for `postponed`; anything else is forgotten.
 pub fn postpone(py: Python<'_>, err: PyErr) {
     if ends_the_run(py, &err) {
-        *POSTPONED.lock().unwrap_or_else(PoisonError::into_inner) = Some(err);
+        POSTPONED.set(Some(err));
     }
 }
 
@@ -27,8 +30,5 @@ pub fn tolerated<T>(py: Python<'_>, result: PyResult<T>) -> Option<T> {
 
 /// What was postponed, once.
 pub fn postponed() -> Option<PyErr> {
-    POSTPONED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
+    POSTPONED.take()
 }

@@ -2,6 +2,7 @@
 //! drains the queue. Nothing here attaches to the interpreter while an event is being made, so an event
 //! can be logged with the store locked.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,6 +15,8 @@ use tracing::field::{Field, Visit};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::store::forking;
 
 struct Record {
     target: &'static str,
@@ -28,6 +31,11 @@ const QUEUE: usize = 100_000;
 static RECORDS: Mutex<VecDeque<Record>> = Mutex::new(VecDeque::new());
 /// The lowest level that anybody listens to, in Python's numbers.
 static THRESHOLD: AtomicU8 = AtomicU8::new(20);
+
+/// For a fork (see `store::forking`).
+pub fn hold() -> Option<Box<dyn Any>> {
+    Some(Box::new(forking::soon(&RECORDS)?))
+}
 
 struct Queue;
 

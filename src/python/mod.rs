@@ -11,6 +11,7 @@ mod errors;
 mod faults;
 mod figures;
 mod files;
+mod interpreter;
 mod interrupts;
 mod logs;
 mod recording;
@@ -43,7 +44,9 @@ fn in_thread(py: Python<'_>, callable: Py<PyAny>) -> PyResult<Bound<'_, PyAny>> 
 
 #[pymodule]
 fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    interpreter::only_one(m.py())?;
     logs::install();
+    crate::store::forking::install(&[logs::hold, runtime::hold]);
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add_class::<client::Client>()?;
     m.add_class::<connection::Connection>()?;

@@ -1,5 +1,6 @@
 //! One tokio runtime a process. After a fork the child gets its own: the parent's threads are not there.
 
+use std::any::Any;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,8 +8,14 @@ use pyo3::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
 use super::errors;
+use crate::store::forking;
 
 static RUNTIME: Mutex<Option<(u32, Arc<Runtime>)>> = Mutex::new(None);
+
+/// For a fork (see `store::forking`).
+pub fn hold() -> Option<Box<dyn Any>> {
+    Some(Box::new(forking::soon(&RUNTIME)?))
+}
 
 /// The process's runtime. Two workers: the work is waiting.
 pub fn runtime() -> PyResult<Arc<Runtime>> {

@@ -7,7 +7,7 @@
 //!
 //! Nobody holds a mutex while the store is used: who uses it takes it out, and puts it back.
 
-mod registry;
+pub(super) mod registry;
 mod shared;
 
 use std::path::Path;
@@ -99,7 +99,8 @@ pub(super) fn let_go(path: &Path, patience: &Patience<'_>) -> StoreResult<()> {
 }
 
 impl Handle {
-    /// Runs `f` with the store. Waits while another thread is inside a transaction.
+    /// Runs `f` with the store. Waits while another thread is inside a transaction; but what `f` finds
+    /// locked is waited for no longer than `LONGEST_READ_WAIT`.
     pub fn with<R>(
         &self,
         patience: &Patience<'_>,
@@ -226,8 +227,8 @@ impl Handle {
         self.inner.shared.take(patience, Some(SLICE))
     }
 
-    /// Runs `f` with the store, again and again while another program's lock is in its way: for pieces
-    /// of work that open a transaction of their own.
+    /// Runs `f` with the store, again and again while another program's lock is in its way: for reading,
+    /// and for pieces of work that open a transaction of their own and can be done twice.
     pub fn with_retry<R>(
         &self,
         patience: &Patience<'_>,

@@ -3,6 +3,7 @@
 //! traits and types here, so that a server database can be the second store.
 
 mod error;
+pub mod forking;
 mod handle;
 mod run_lock;
 mod run_types;

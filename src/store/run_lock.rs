@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::sqlite::{Identity, io_error};
@@ -33,13 +34,31 @@ pub enum LockState {
 pub struct RunLock {
     file: File,
     lock_file: PathBuf,
-    /// A forked child shares the lock, but does not own it.
+    /// A forked child has the object, but not the lock.
     pid: u32,
 }
 
 /// Who only asks for the holder keeps others out for a moment; a second look tells.
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(20);
+
+const SUFFIX: &str = ".updater-lock";
+
+/// How many of them this process holds.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether this process holds any.
+pub(super) fn any() -> bool {
+    HELD.load(Ordering::SeqCst) > 0
+}
+
+/// Whether this is where a descriptor on a lock file leads.
+pub(super) fn is_lock_file(leads_to: &Path) -> bool {
+    let path = leads_to.to_string_lossy();
+    path.strip_suffix(" (deleted)")
+        .unwrap_or(&path)
+        .ends_with(SUFFIX)
+}
 
 impl RunLock {
     /// Takes the lock at once, or says who holds it (`StoreError::Running`).
@@ -72,6 +91,7 @@ impl RunLock {
             if !is_still(&file, &lock_file).map_err(fail)? {
                 continue;
             }
+            HELD.fetch_add(1, Ordering::SeqCst);
             let lock = Self {
                 file,
                 lock_file: lock_file.clone(),
@@ -136,6 +156,7 @@ impl RunLock {
 
 impl Drop for RunLock {
     fn drop(&mut self) {
+        HELD.fetch_sub(1, Ordering::SeqCst);
         if self.pid == std::process::id() {
             // Removed while held: afterwards it could be another's.
             let _ = std::fs::remove_file(&self.lock_file);
@@ -149,7 +170,7 @@ fn lock_file_of(database: &Path) -> PathBuf {
     let mut name = std::fs::canonicalize(database)
         .unwrap_or_else(|_| database.to_path_buf())
         .into_os_string();
-    name.push(".updater-lock");
+    name.push(SUFFIX);
     PathBuf::from(name)
 }
 

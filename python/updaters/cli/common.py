@@ -1,5 +1,6 @@
 """What the commands share: arguments, signals, one-line errors, tables."""
 
+import _thread
 import argparse
 import contextlib
 import io
@@ -25,10 +26,12 @@ PROGRAM = "hearing-updater"
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 #: What some encoding ends in an error with.
 _INTOLERANT = ("strict", "surrogateescape")
-#: So many seconds after a SIGTERM, another one does not break into the winding down.
+#: So many seconds after a first Ctrl-C or SIGTERM, another does not break into the winding down.
 UNDISTURBED = 1.0
 #: So many seconds after the one that does, the process ends, whatever it is at.
 AT_LAST = 3.0
+#: So many seconds after one was lost, it is raised again.
+_AGAIN = 0.02
 
 
 class Terminated(KeyboardInterrupt):
@@ -158,7 +161,7 @@ def open_database(args: argparse.Namespace, *, read_only: bool = False) -> "Data
 def guarded(run: Callable[[], int], prog: str = PROGRAM) -> int:
     """Run a command; whatever goes wrong is one line on stderr and an exit code."""
     open_streams()
-    with _Sigterm() as sigterm, _each_warning_once():
+    with _Signals() as signals, _each_warning_once():
         try:
             _need_a_folder()
             code = run()
@@ -171,7 +174,7 @@ def guarded(run: Callable[[], int], prog: str = PROGRAM) -> int:
         except (UpdaterError, OSError) as exc:
             code = say_error(prog, exc, FAILED)
         except KeyboardInterrupt as exc:
-            sigterm.put_back()
+            signals.put_back()
             code = TERMINATED if isinstance(exc, Terminated) else INTERRUPTED
             say_error(prog, "interrupted", code)
         except ImportError as exc:
@@ -237,39 +240,67 @@ def say_error(prog: str, error: object, code: int) -> int:
     return code
 
 
-class _Sigterm:
-    """SIGTERM raises `Terminated`: at first, and again where that did not end the run."""
+class _Signals:
+    """Ctrl-C and SIGTERM raise: at first, and again where that did not end the run."""
 
     def __init__(self) -> None:
         self._first: float | None = None
         self._timer: threading.Timer | None = None
-        self._previous: Any = None
+        self._previous: dict[int, Any] = {}
+        self._hook: Any = None
 
-    def __enter__(self) -> "_Sigterm":
+    def __enter__(self) -> "_Signals":
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGTERM, self._stop)
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
+            self._previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._stop)
+            # `nohup` and `&` in a script turn Ctrl-C off.
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, self._stop)
         return self
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         now = time.monotonic()
+        reason, code = (
+            (Terminated, TERMINATED)
+            if signum == signal.SIGTERM
+            else (KeyboardInterrupt, INTERRUPTED)
+        )
         if self._first is None:
             self._first = now
-            raise Terminated
+            raise reason
         if now - self._first < UNDISTURBED:
             # What winds a run down takes no longer, and is not to be broken into.
             return
         if self._timer is None:
             # What catches this one too is not asked again. The database undoes what is open.
-            self._timer = threading.Timer(AT_LAST, os._exit, (TERMINATED,))
+            self._timer = threading.Timer(AT_LAST, os._exit, (code,))
             self._timer.daemon = True
             self._timer.start()
-        raise Terminated
+        raise reason
+
+    def _lost(self, lost: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            self._hook(lost)
+            return
+        # Raised in a destructor or the like, where Python prints what is raised, and goes on: once
+        # more, when that is over.
+        ended = isinstance(lost.exc_value, Terminated)
+        number = signal.SIGTERM if ended else signal.SIGINT
+        timer = threading.Timer(_AGAIN, self._again, (number,))
+        timer.daemon = True
+        timer.start()
+
+    def _again(self, signum: signal.Signals) -> None:
+        if self._previous:
+            self._first = None
+            _thread.interrupt_main(signum)
 
     def put_back(self) -> None:
-        """The handler that was there before."""
-        if self._previous is not None:
-            signal.signal(signal.SIGTERM, self._previous)
-            self._previous = None
+        """The handlers that were there before."""
+        if self._hook is not None:
+            sys.unraisablehook, self._hook = self._hook, None
+        while self._previous:
+            signal.signal(*self._previous.popitem())
 
     def __exit__(
         self,

@@ -147,7 +147,7 @@ impl Engine {
             self.stop_if_cancelled(py)?;
             let row = match event_id_of(&item) {
                 Some(event_id) => watch.store(py, |patience| {
-                    handle.with(patience, |store| store.hearing_row(&event_id))
+                    handle.with_retry(patience, |store| store.hearing_row(&event_id))
                 })?,
                 None => None,
             };
@@ -213,7 +213,7 @@ impl Engine {
             meeting.event_id = text_of(&pairs, "event_id").unwrap_or_default();
         }
         let stored = watch.store(py, |patience| {
-            handle.with(patience, |store| load(store, &meeting.event_id))
+            handle.with_retry(patience, |store| load(store, &meeting.event_id))
         })?;
         let mut stored = stored.unwrap_or_default();
         overlay(&mut stored, &pairs);
@@ -229,7 +229,7 @@ impl Engine {
         columns_of(record, || {
             let handle = face.handle()?;
             self.watch(face)?.store(face.py(), |patience| {
-                handle.with(patience, |s| s.columns("hearings"))
+                handle.with_retry(patience, |s| s.columns("hearings"))
             })
         })
     }

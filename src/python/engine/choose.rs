@@ -52,7 +52,9 @@ impl Engine {
         let full = face.0.getattr("update_mode")?.extract::<String>()? == "full";
         let mode = if full { Mode::Full } else { Mode::Incremental };
         let handle = face.handle()?;
-        let known = watch.store(py, |patience| handle.with(patience, |s| known(s, congress)))?;
+        let known = watch.store(py, |patience| {
+            handle.with_retry(patience, |s| known(s, congress))
+        })?;
         let asked: Vec<String> = face.0.getattr("event_ids")?.extract()?;
         if !asked.is_empty() {
             return self.only(face, &asked, congress, known);

@@ -45,7 +45,7 @@ impl Engine {
     pub(super) fn stored_codes(face: &Face<'_>, watch: &Watch) -> PyResult<HashSet<String>> {
         let handle = face.handle()?;
         watch.store(face.py(), |patience| {
-            handle.with(patience, |s| s.committee_codes())
+            handle.with_retry(patience, |s| s.committee_codes())
         })
     }
 

@@ -34,7 +34,7 @@ impl Engine {
         let names = components.to_string();
         let now = Timestamp::now();
         let run = watch.store(py, |patience| {
-            handle.with(patience, |store| full_run(store, congress, &names, now))
+            handle.with_retry(patience, |store| full_run(store, congress, &names, now))
         })?;
         let listed = wanted.len();
         let done = run.leave_out_done(wanted, stored);

@@ -30,7 +30,7 @@ impl Engine {
         let handle = face.handle()?;
         let now = Zoned::now();
         let (report, before) = self.watch(face)?.store(py, |patience| {
-            handle.with(patience, |store| {
+            handle.with_retry(patience, |store| {
                 let recent = store
                     .last_success(Some(&not_after(&now)))?
                     .and_then(|last| minutes_since(&last, &now))
@@ -75,7 +75,7 @@ impl Engine {
         let handle = face.handle()?;
         let watch = self.watch(face)?;
         watch.store(face.py(), |patience| {
-            handle.with(patience, |store| {
+            handle.with_retry(patience, |store| {
                 let folder = backups_of(store.path());
                 store.back_up(&folder, patience.interrupted)
             })
@@ -99,13 +99,13 @@ impl Engine {
             (state.before.clone(), state.run)
         };
         let (report, now) = self.watch(face)?.store(py, |patience| {
-            handle.with(patience, |store| {
+            handle.with_retry(patience, |store| {
                 if let Some(run) = run {
                     store.expect_run(run)?;
                 }
                 // Called alone there is nothing to compare with: then what is there is old.
-                let before = match before {
-                    Some(before) => before,
+                let before = match &before {
+                    Some(before) => before.clone(),
                     None => store.soundness()?,
                 };
                 after_run(store, &before)
@@ -136,7 +136,7 @@ impl Engine {
         let since = days_ago(&Zoned::now(), HISTORY_DAYS);
         let handle = face.handle()?;
         let past = self.watch(face)?.store(py, |patience| {
-            handle.with(patience, |store| store.past_runs(&since))
+            handle.with_retry(patience, |store| store.past_runs(&since))
         })?;
         let found = compare(&figures_of(&log), &past, min_days, threshold);
         if let Some(problem) = found.problem() {
@@ -170,7 +170,7 @@ impl Engine {
         }
         let handle = face.handle()?;
         let before = self.watch(face)?.store(face.py(), |patience| {
-            handle.with(patience, |store| store.soundness())
+            handle.with_retry(patience, |store| store.soundness())
         })?;
         self.state().before = Some(before);
         Ok(())

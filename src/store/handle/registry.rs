@@ -1,13 +1,29 @@
 //! Which files this process has open.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::shared::Shared;
-use crate::store::StoreResult;
 use crate::store::sqlite::{Identity, look_at};
+use crate::store::{StoreResult, forking};
 
 static OPEN: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// The list, held still.
+pub(in crate::store) struct Held(MutexGuard<'static, Vec<Weak<Shared>>>);
+
+/// For a fork; `None` where the list is in use for longer.
+pub(in crate::store) fn hold() -> Option<Held> {
+    forking::soon(&OPEN).map(Held)
+}
+
+impl Held {
+    /// The files that this process has open.
+    pub(in crate::store) fn paths(&self) -> Vec<PathBuf> {
+        let open = self.0.iter().filter_map(Weak::upgrade);
+        open.map(|shared| shared.resolved().to_path_buf()).collect()
+    }
+}
 
 /// The one connection's place for a file: by path, and, for a file with several names, by inode.
 pub(super) fn find_or_add(path: &Path) -> StoreResult<Arc<Shared>> {

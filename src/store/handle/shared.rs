@@ -2,18 +2,26 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::{Access, Patience, SLICE};
 use crate::store::sqlite::{BUSY, Identity, SqliteStore, after_fork};
-use crate::store::{StoreError, StoreResult, Transactions};
+use crate::store::{StoreError, StoreResult, Transactions, forking};
 
 thread_local! {
     /// Dropped with its thread: tells a thread that ended inside a transaction from a slow one.
     static ALIVE: RefCell<Arc<()>> = RefCell::new(Arc::new(()));
+    static NUMBER: u64 = NUMBERS.fetch_add(1, Ordering::Relaxed);
+}
+
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// This thread of this process: in a forked child it is another one. Never 0.
+fn me() -> u64 {
+    u64::from(std::process::id()) << 32 | NUMBER.with(|number| *number & u64::from(u32::MAX))
 }
 
 pub(super) struct Shared {
@@ -26,6 +34,9 @@ pub(super) struct Shared {
     users: AtomicUsize,
     /// The file that a run keeps to.
     kept: Mutex<Option<Identity>>,
+    /// `me()` of the state's owner, else 0: to be read without a lock, which a forked child might find
+    /// locked for ever.
+    owned_by: AtomicU64,
 }
 
 struct State {
@@ -52,6 +63,7 @@ impl Shared {
             free: Condvar::new(),
             users: AtomicUsize::new(0),
             kept: Mutex::new(None),
+            owned_by: AtomicU64::new(0),
         }
     }
 
@@ -88,11 +100,7 @@ impl Shared {
     }
 
     pub(super) fn is_mine(&self) -> bool {
-        let state = self.lock();
-        state
-            .owner
-            .as_ref()
-            .is_some_and(|(owner, _)| *owner == std::thread::current().id())
+        self.owned_by.load(Ordering::SeqCst) == me()
     }
 
     pub(super) fn try_open(&self, access: Access) -> StoreResult<()> {
@@ -110,8 +118,9 @@ impl Shared {
 
     /// Takes the store out if that is possible at once.
     pub(super) fn take_now(&self) -> StoreResult<Taken<'_>> {
+        let inside = forking::inside();
         let mut state = self.lock();
-        self.try_take(&mut state)?
+        self.try_take(&mut state, inside)?
             .ok_or_else(|| self.busy(Duration::ZERO))
     }
 
@@ -123,8 +132,9 @@ impl Shared {
     ) -> StoreResult<Taken<'_>> {
         let started = Instant::now();
         loop {
+            let inside = forking::inside();
             let mut state = self.lock();
-            if let Some(taken) = self.try_take(&mut state)? {
+            if let Some(taken) = self.try_take(&mut state, inside)? {
                 return Ok(taken);
             }
             let slice = slice.unwrap_or(SLICE);
@@ -142,7 +152,11 @@ impl Shared {
         }
     }
 
-    fn try_take<'a>(&'a self, state: &mut State) -> StoreResult<Option<Taken<'a>>> {
+    fn try_take<'a>(
+        &'a self,
+        state: &mut State,
+        inside: forking::Inside,
+    ) -> StoreResult<Option<Taken<'a>>> {
         let me = std::thread::current().id();
         if state.pid != std::process::id() {
             // Forked: the connection is the parent's. Closing it would take the parent's locks along.
@@ -150,6 +164,7 @@ impl Shared {
             after_fork(&self.path);
             state.taken_by = None;
             state.owner = None;
+            self.owned_by.store(0, Ordering::SeqCst);
             state.pid = std::process::id();
         }
         if let Some(by) = state.taken_by {
@@ -170,11 +185,13 @@ impl Shared {
                 store.roll_back();
             }
             state.owner = None;
+            self.owned_by.store(0, Ordering::SeqCst);
         }
         state.taken_by = Some(me);
         Ok(Some(Taken {
             shared: self,
             store: state.store.take(),
+            _inside: inside,
         }))
     }
 
@@ -204,6 +221,7 @@ impl Drop for Shared {
 pub(super) struct Taken<'a> {
     shared: &'a Shared,
     store: Option<Box<SqliteStore>>,
+    _inside: forking::Inside,
 }
 
 impl Taken<'_> {
@@ -254,6 +272,8 @@ impl Drop for Taken<'_> {
                 .unwrap_or_default();
             (std::thread::current().id(), alive)
         });
+        let owner = if open { me() } else { 0 };
+        self.shared.owned_by.store(owner, Ordering::SeqCst);
         drop(state);
         self.shared.free.notify_all();
     }

@@ -8,6 +8,8 @@
 
 #![allow(unsafe_code)]
 
+use std::path::Path;
+
 #[cfg(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
@@ -48,19 +50,14 @@ mod shim {
         answer
     }
 
-    /// SQLite's "dead man's switch" in the `-shm`: held shared by every connection in WAL mode, so that
-    /// whoever finds it free knows that the memory is left over and may be cleared.
-    const DEAD_MANS_SWITCH: libc::off_t = 128;
-
-    /// `F_RDLCK`, in the type that `struct flock` has for it.
-    #[allow(clippy::cast_possible_truncation)]
-    const SHARED: libc::c_short = libc::F_RDLCK as libc::c_short;
-
-    pub(super) fn part_with_parent(fd: c_int, is_shm: bool) -> bool {
-        let again = std::fs::OpenOptions::new()
+    pub(super) fn open_anew(fd: c_int) -> bool {
+        let path = format!("/proc/self/fd/{fd}");
+        let mut how = std::fs::OpenOptions::new();
+        let again = how
             .read(true)
             .write(true)
-            .open(format!("/proc/self/fd/{fd}"));
+            .open(&path)
+            .or_else(|_| how.write(false).open(&path));
         let Ok(again) = again else { return false };
         let again = std::os::fd::IntoRawFd::into_raw_fd(again);
         // SAFETY: plain system calls on descriptors of ours. `fd` keeps its number, and whoever uses it
@@ -68,14 +65,6 @@ mod shim {
         unsafe {
             let done = libc::dup3(again, fd, libc::O_CLOEXEC) == fd;
             libc::close(again);
-            if done && is_shm {
-                let mut lock: libc::flock = std::mem::zeroed();
-                lock.l_type = SHARED;
-                // `l_whence` is SEEK_SET, zero.
-                lock.l_start = DEAD_MANS_SWITCH;
-                lock.l_len = 1;
-                libc::fcntl(fd, libc::F_OFD_SETLK, &raw mut lock);
-            }
             done
         }
     }
@@ -108,35 +97,45 @@ pub(super) fn install() -> bool {
     false
 }
 
-/// In a forked child, before it opens its own connection. Descriptors that came from the parent are one
-/// open file with the parent's, and so are locks on them: SQLite's bookkeeping in this process would go
-/// on using the `-shm` among them, and parent and child would not keep each other out. Each is opened
-/// anew under its number.
-pub(in crate::store) fn after_fork(path: &std::path::Path) {
+/// In a forked child, before it opens its own connection.
+pub(in crate::store) fn after_fork(path: &Path) {
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    part_with_parent(|leads_to| is_of(leads_to, &path));
+}
+
+/// Whether this is one of the files of a database that locks are held on.
+pub(in crate::store) fn is_of(file: &Path, database: &Path) -> bool {
+    file == database
+        || file == super::beside(database, "-wal")
+        || file == super::beside(database, "-shm")
+}
+
+/// In a forked child. Descriptors that came from the parent are one open file with the parent's, and so
+/// are locks on them: they would last as long as either of the two. Each that leads to a file of ours is
+/// opened anew under its number.
+pub(in crate::store) fn part_with_parent(is_ours: impl Fn(&Path) -> bool) {
     #[cfg(all(
         target_os = "linux",
         any(target_arch = "x86_64", target_arch = "aarch64")
     ))]
     {
-        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
             return;
         };
-        let open: Vec<_> = entries
+        let ours: Vec<_> = entries
             .filter_map(Result::ok)
             .filter_map(|entry| {
                 let fd: i32 = entry.file_name().to_str()?.parse().ok()?;
-                Some((fd, std::fs::read_link(entry.path()).ok()?))
+                let leads_to = std::fs::read_link(entry.path()).ok()?;
+                is_ours(&leads_to).then_some((fd, leads_to))
             })
             .collect();
-        for (fd, leads_to) in open {
-            let is_shm = leads_to == super::beside(&path, "-shm");
-            let ours = is_shm || leads_to == path || leads_to == super::beside(&path, "-wal");
-            if ours && !shim::part_with_parent(fd, is_shm) {
+        for (fd, leads_to) in ours {
+            if !shim::open_anew(fd) {
                 tracing::warn!(
                     target: "updaters.store",
                     "{}: this forked process could not part with its parent's locks",
-                    path.display()
+                    leads_to.display()
                 );
             }
         }
@@ -145,7 +144,7 @@ pub(in crate::store) fn after_fork(path: &std::path::Path) {
         target_os = "linux",
         any(target_arch = "x86_64", target_arch = "aarch64")
     )))]
-    let _ = path;
+    let _ = is_ours;
 }
 
 #[cfg(test)]
@@ -218,37 +217,46 @@ mod tests {
         keeps_others_out(&legacy_db(dir.path()), &[]);
     }
 
-    /// A forked child that finds its parent inside a transaction is kept out, and let in afterwards.
-    #[test]
-    fn a_forked_child_and_its_parent_keep_each_other_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = new_db(dir.path());
-        fill(&path);
-        let head = BatchHead {
-            run: None,
-            number: 1,
-            kind: BatchKind::Batch,
-        };
-        let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
-        store.begin(head).unwrap();
-        store.roll_back();
+    const HEAD: BatchHead = BatchHead {
+        run: None,
+        number: 1,
+        kind: BatchKind::Batch,
+    };
+
+    fn folder(dir: &tempfile::TempDir, inside: bool) -> std::path::PathBuf {
+        let folder = dir.path().join(inside.to_string());
+        std::fs::create_dir(&folder).unwrap();
+        folder
+    }
+
+    /// A child that is kept out by its parent's transaction, and let in afterwards. `inside`: it is forked
+    /// in the middle of it.
+    fn keep_each_other_out(path: &Path, inside: bool) {
+        fill(path);
+        let mut store = SqliteStore::open(path, Access::ReadWrite).unwrap();
+        store.begin(HEAD).unwrap();
+        if !inside {
+            store.roll_back();
+        }
         let (mut ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         // SAFETY: the child does nothing but use the database and leave.
         let child = unsafe { libc::fork() };
         if child == 0 {
             std::mem::forget(store);
-            super::after_fork(&path);
+            super::after_fork(path);
             let mut word = [0];
             theirs.read_exact(&mut word).unwrap();
-            let mut own = SqliteStore::open(&path, Access::ReadWrite).unwrap();
-            let kept_out = matches!(own.begin(head), Err(crate::store::StoreError::Busy { .. }));
+            let mut own = SqliteStore::open(path, Access::ReadWrite).unwrap();
+            let kept_out = matches!(own.begin(HEAD), Err(crate::store::StoreError::Busy { .. }));
             theirs.write_all(&word).unwrap();
             theirs.read_exact(&mut word).unwrap();
-            let let_in = own.begin(head).is_ok();
+            let let_in = own.begin(HEAD).is_ok();
             // SAFETY: leaves at once, without the parent's clean-up.
             unsafe { libc::_exit(if kept_out && let_in { 40 } else { 41 }) };
         }
-        store.begin(head).unwrap();
+        if !inside {
+            store.begin(HEAD).unwrap();
+        }
         let mut word = [1];
         ours.write_all(&word).unwrap();
         ours.read_exact(&mut word).unwrap();
@@ -257,7 +265,23 @@ mod tests {
         let mut status = 0;
         // SAFETY: waits for the child that was just made.
         unsafe { libc::waitpid(child, &raw mut status, 0) };
-        assert_eq!(libc::WEXITSTATUS(status), 40);
+        assert_eq!(libc::WEXITSTATUS(status), 40, "inside: {inside}");
+    }
+
+    #[test]
+    fn a_forked_child_and_its_parent_keep_each_other_out() {
+        let dir = tempfile::tempdir().unwrap();
+        for inside in [false, true] {
+            keep_each_other_out(&new_db(&folder(&dir, inside)), inside);
+        }
+    }
+
+    #[test]
+    fn they_do_so_with_a_rollback_journal_too() {
+        let dir = tempfile::tempdir().unwrap();
+        for inside in [false, true] {
+            keep_each_other_out(&legacy_db(&folder(&dir, inside)), inside);
+        }
     }
 
     #[test]

@@ -8,6 +8,11 @@ mod committees;
 mod compare;
 mod copy;
 mod db;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod descriptors;
 mod documents;
 mod dump;
 mod figures;
@@ -76,9 +81,14 @@ use super::{Access, BatchHead};
 pub use backup::prune_backups;
 pub use compare::compare;
 pub use copy::copy;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub(in crate::store) use descriptors::hold;
 pub use init::init;
 pub(in crate::store) use init::io_error;
-pub(in crate::store) use locks::after_fork;
+pub(in crate::store) use locks::{after_fork, is_of, part_with_parent};
 pub(in crate::store) use open::{BUSY, Identity, look_at};
 pub use restore::{RestoreReport, restore};
 

@@ -1,5 +1,6 @@
 //! The system calls of SQLite's unix VFS that are ours: `fcntl` for locks that belong to the open file
-//! (see `locks`), and those that change files, where tests can order faults (see `crate::faults`).
+//! (see `locks`), those that open and close (see `descriptors`), and those that change files, where tests
+//! can order faults (see `crate::faults`).
 
 #![allow(unsafe_code)]
 
@@ -8,12 +9,16 @@ use std::sync::OnceLock;
 
 use rusqlite::ffi;
 
+use super::descriptors;
 use crate::faults::{Point, reach};
 
 static INSTALLED: OnceLock<bool> = OnceLock::new();
 
 /// A function of whatever shape, as SQLite keeps them.
 pub(super) type Untyped = unsafe extern "C" fn();
+
+type Mmap =
+    unsafe extern "C" fn(*mut c_void, usize, c_int, c_int, c_int, libc::off_t) -> *mut c_void;
 
 /// The name of the file behind a descriptor, without its folder.
 fn name_of(fd: c_int) -> String {
@@ -104,6 +109,11 @@ pub(super) fn install(fcntl: Untyped) -> bool {
             pwrite;
         let ftruncate: unsafe extern "C" fn(c_int, libc::off_t) -> c_int = ftruncate;
         let unlink: unsafe extern "C" fn(*const c_char) -> c_int = unlink;
+        let open: unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int = descriptors::open;
+        let close: unsafe extern "C" fn(c_int) -> c_int = descriptors::close;
+        let fstat: unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int = descriptors::fstat;
+        let mmap: Mmap = descriptors::mmap;
+        descriptors::set_up();
         // SAFETY: no connection of this library is open yet (`SqliteStore::open` and its siblings come
         // through here first), the VFS lives as long as the process, and so do our functions; SQLite
         // keeps system calls as pointers of this untyped kind and casts them back.
@@ -126,7 +136,7 @@ pub(super) fn install(fcntl: Untyped) -> bool {
                 Untyped,
             >(pwrite);
             // Which of the three writes SQLite uses depends on how it was built.
-            let replaced: [(&CStr, Untyped); 6] = [
+            let replaced: [(&CStr, Untyped); 10] = [
                 (c"pwrite", pwrite),
                 (c"pwrite64", pwrite),
                 (c"fcntl", fcntl),
@@ -149,6 +159,25 @@ pub(super) fn install(fcntl: Untyped) -> bool {
                     std::mem::transmute::<unsafe extern "C" fn(*const c_char) -> c_int, Untyped>(
                         unlink,
                     ),
+                ),
+                (
+                    c"open",
+                    std::mem::transmute::<
+                        unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int,
+                        Untyped,
+                    >(open),
+                ),
+                (
+                    c"close",
+                    std::mem::transmute::<unsafe extern "C" fn(c_int) -> c_int, Untyped>(close),
+                ),
+                (c"mmap", std::mem::transmute::<Mmap, Untyped>(mmap)),
+                (
+                    c"fstat",
+                    std::mem::transmute::<
+                        unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int,
+                        Untyped,
+                    >(fstat),
                 ),
             ];
             replaced
