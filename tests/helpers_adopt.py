@@ -334,15 +334,18 @@ def _metrics(stdout: str) -> str:
 
 
 def adopt(
-    where: Path, *words: str, code: int = 0, before: tuple[str, ...] = (), stdin: str | None = None
+    where: Path,
+    *words: str,
+    code: int = 0,
+    before: tuple[str, ...] = (),
+    stdin: Any = subprocess.DEVNULL,
 ) -> "subprocess.CompletedProcess[str]":
     """`hearing-updater adopt`, by our own interpreter; a path alone is adopted without asking."""
     done = subprocess.run(
         [*before, sys.executable, "-m", "updaters.cli", "adopt", *words, str(where)],
         cwd=where.parent,
         env={**environment(where.parent, "http://127.0.0.1:9"), "GIT_CONFIG_GLOBAL": "/dev/null"},
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
+        stdin=stdin,
         capture_output=True,
         text=True,
         timeout=120,

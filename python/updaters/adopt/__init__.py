@@ -95,10 +95,11 @@ def plan_adoption(path: str, python: str | None = None) -> Plan:
 
     plan.stays = [name for name in checkout.THEIRS if (folder / name).exists()]
     plan.stays += [f"updaters.{name}" for name in checkout.neighbours(folder)]
-    for name in sorted(kept_apart | bound):
+    same = [f"updaters.{name}" for name in sorted(kept_apart | bound)]
+    if same:
         plan.notes.append(
-            f"updaters.{name} is a name of hearing-updater's, too: it stays the checkout's, and "
-            "hearing-updater's own modules get theirs"
+            f"hearing-updater has modules named {', '.join(same)}, too: these names stay the "
+            "checkout's, and hearing-updater's own modules get theirs"
         )
     _note_uncommitted(plan)
     return plan

@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     asks = not args.yes and not args.dry_run
     if asks and args.json:
         raise ConfigurationError("--json cannot ask: give --yes or --dry-run, too")
+    if asks and not sys.stdin.isatty():
+        raise ConfigurationError("nobody to ask, as this is no terminal: give --yes (or --dry-run)")
     plan = adopt.plan_undo(args.path) if args.undo else adopt.plan_adoption(args.path, args.python)
     if not args.json:
         _tell(plan)
@@ -96,8 +98,6 @@ def _tell(plan: "Plan") -> None:
 
 
 def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise ConfigurationError("nobody to ask, as this is no terminal: give --yes (or --dry-run)")
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
