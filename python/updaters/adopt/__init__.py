@@ -183,6 +183,10 @@ def plan_undo(path: str) -> Plan:
     if init is not None and bare is not None:
         if block.made_for_it(init) and not bare.strip():
             why = "it was made for the block"
+            plan.notes.append(
+                f"without {INIT} the installed package comes before the folder updaters: to have "
+                "the old module, uninstall hearing-updater where this checkout runs"
+            )
             plan.steps.append(Step("delete", INIT, why, before=init))
         else:
             _plan_back(plan, record, INIT, init, bare, "without the block")

@@ -138,7 +138,9 @@ def check(python: Path, folder: Path, there: Installed, neighbours: Mapping[str,
     """
     found = _ask(python, folder, _CHECK, list(neighbours))
     if "trouble" in found:
-        return f"updaters.daily_updater cannot be imported: {printable(found['trouble'])}"
+        return (
+            f"updaters.daily_updater cannot be imported: {printable(found['trouble'].rstrip(': '))}"
+        )
     ours = os.path.realpath(os.path.join(there.folder, "daily_updater.py"))
     if found["module"] != ours:
         return f"updaters.daily_updater is {found['module']}, and not {ours}"
