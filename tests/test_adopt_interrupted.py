@@ -47,13 +47,16 @@ class Trap:
 
 
 def plan(folder: Path, undo: bool) -> adopt.Plan:
-    return adopt.plan_undo(str(folder)) if undo else adopt.plan_adoption(str(folder))
+    if undo:
+        return adopt.plan_undo(str(folder))
+    return adopt.plan_adoption(str(folder), sys.executable)
 
 
 def no_probes() -> None:
     """What is asked of other processes is not the subject here."""
     adopt.probe.installed = lambda *_: THERE  # type: ignore[assignment]
     adopt.probe.check = lambda *_: ""  # type: ignore[assignment]
+    os.fsync = lambda _: None
 
 
 def killed_at(trap: Trap, folder: Path, undo: bool, number: int) -> bool:
@@ -80,6 +83,8 @@ def drive_kills(where: str, init: bool, undo: bool) -> None:
     if not init:
         (checkout.folder / "updaters/__init__.py").unlink()
     no_probes()
+    # Not to be copied each time.
+    checkout.python = Path(shutil.move(checkout.folder / ".venv", where), "bin/python")
     before = checkout.tree()
     if undo:
         adopt.carry_out(plan(checkout.folder, False))
@@ -89,7 +94,7 @@ def drive_kills(where: str, init: bool, undo: bool) -> None:
         number += 1
         shutil.copytree(start, checkout.folder, symlinks=True)
         killed = killed_at(trap, checkout.folder, undo, number)
-        if killed and number % 3 == 0:
+        if killed and number % 4 == 0:
             an_updater_is_there(checkout, init)
         # Gone on with, the same way.
         again = Path(where, "again")
