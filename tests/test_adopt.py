@@ -19,6 +19,12 @@ from updaters.sandbox import Sandbox
 #: What an adopted checkout has to import.
 OURS = str(Path(updaters.__file__).with_name("daily_updater.py"))
 
+#: The console script: it is not in the checkout, and has the installed package first.
+CONSOLE = (
+    "import sys; sys.path[0] = '/'; sys.argv[0] = 'hearing-updater'\n"
+    "from updaters.cli import main; sys.exit(main())"
+)
+
 
 @pytest.fixture
 def checkout(clean_env: Path) -> Checkout:
@@ -85,12 +91,9 @@ def test_everything_runs_before_and_after_and_after_undo(
     assert checkout.run(
         "-c", "import updaters.daily_updater_legacy as m; print(m._of_old())"
     ).stdout
-    # The console script, which is not in the checkout, and has the installed package first.
-    script = "import sys; sys.path[0] = '/'; sys.argv = ['hearing-updater', *sys.argv[1:]]\n"
-    script += "from updaters.cli import main; sys.exit(main())"
-    done = checkout.run("-c", script, "update", "--dry-run")
+    done = checkout.run("-c", CONSOLE, "update", "--dry-run")
     assert json.loads(done.stdout)["hearings_checked"] == 3
-    checkout.run("-c", script, "update", code=1, API_BASE_URL="http://127.0.0.1:9")
+    checkout.run("-c", CONSOLE, "update", code=1, API_BASE_URL="http://127.0.0.1:9")
     assert "UPDATE" in checkout.read("sent.txt").decode()
     (checkout.folder / "sent.txt").unlink()
     for left in (checkout.folder / "logs").iterdir():
@@ -274,3 +277,16 @@ def test_an_interpreter_without_it_says_what_to_do(checkout: Checkout) -> None:
     checkout.run("-c", "import updaters.helpers")
     done = checkout.run("-m", "updaters.daily_updater", code=1)
     assert f"which {checkout.python} lacks: install it there" in done.stderr
+
+
+def test_commands_do_without_a_package_that_does_not_come_up(
+    checkout: Checkout, api: Sandbox
+) -> None:
+    checkout.url = api.url
+    adopt(checkout.folder, "--yes")
+    broken = checkout.read("updaters/__init__.py") + b"raise RuntimeError('their own')\n"
+    checkout.write("updaters/__init__.py", broken)
+    done = checkout.run("-c", CONSOLE, "update", "--dry-run")
+    assert json.loads(done.stdout)["hearings_checked"] == 3
+    told = "updaters/__init__.py cannot be imported (RuntimeError: their own): going on without"
+    assert told in done.stderr
