@@ -344,7 +344,12 @@ def adopt(
     done = subprocess.run(
         [*before, sys.executable, "-m", "updaters.cli", "adopt", *words, str(where)],
         cwd=where.parent,
-        env={**environment(where.parent, "http://127.0.0.1:9"), "GIT_CONFIG_GLOBAL": "/dev/null"},
+        env={
+            **environment(where.parent, "http://127.0.0.1:9"),
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            # As in a hook of another repository.
+            "GIT_DIR": "/nowhere",
+        },
         stdin=stdin,
         capture_output=True,
         text=True,

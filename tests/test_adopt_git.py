@@ -13,7 +13,7 @@ LEGACY = "updaters/daily_updater_legacy.py"
 
 
 @pytest.fixture
-def checkout(clean_env: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+def checkout(clean_env: Path) -> Checkout:
     """Cloned from another one, whose `origin` goes on."""
     Checkout(clean_env / "upstream").commit()
     checkout = Checkout(clean_env / "my hearings")
@@ -22,9 +22,6 @@ def checkout(clean_env: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     checkout.git("fetch", "--quiet", "origin")
     checkout.git("reset", "--quiet", "origin/main")
     checkout.git("branch", "--quiet", "--set-upstream-to=origin/main")
-    for name in ("GIT_DIR", "GIT_INDEX_FILE"):
-        # As in a hook of another repository.
-        monkeypatch.setenv(name, "/nowhere")
     return checkout
 
 

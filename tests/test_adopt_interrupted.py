@@ -94,7 +94,7 @@ def drive_kills(where: str, init: bool, undo: bool) -> None:
         number += 1
         shutil.copytree(start, checkout.folder, symlinks=True)
         killed = killed_at(trap, checkout.folder, undo, number)
-        if killed and number % 4 == 0:
+        if killed and number % 7 == 1:
             an_updater_is_there(checkout, init)
         # Gone on with, the same way.
         again = Path(where, "again")
