@@ -12,7 +12,7 @@ from updaters.cli import build_parser
 
 ROOT = Path(__file__).parent.parent
 #: Commands that need more, named in running text.
-NAMES = ("history", "record", "trial-gate", "rollback")
+NAMES = ("adopt", "history", "record", "trial-gate", "rollback")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 

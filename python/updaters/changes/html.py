@@ -1,6 +1,7 @@
 """The report as one HTML page that needs nothing else."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from updaters.changes.lines import lines_of, subcommittees, web
@@ -8,6 +9,8 @@ from updaters.changes.times import told_slot, zone_name
 from updaters.changes.view import shortened, view
 from updaters.logs import printable
 
+#: Ours, also where a checkout's `updaters/` comes first and has some of its own.
+TEMPLATES = Path(__file__).parent.parent / "templates"
 #: So many hearings are shown unless all are asked for.
 MOST = 200
 #: So many characters of a title, likewise.
@@ -16,10 +19,10 @@ TITLE = 400
 
 def to_html(report: Mapping[str, Any], *, everything: bool = False) -> str:
     """The page; whatever the titles have in them is text there."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("updaters"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,8 +1,12 @@
 """The command line `hearing-updater`."""
 
+import os
+import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from updaters.cli import (
+    adopt,
     doctor,
     maintain,
     monitor,
@@ -36,7 +40,18 @@ def build_parser() -> Parser:
     record.add_command(commands)
     sandbox.add_command(commands)
     trial_gate.add_command(commands)
+    adopt.add_command(commands)
     return parser
+
+
+def in_adopted_checkout() -> ModuleType | None:
+    """This command line as an adopted checkout has it, where the current folder is one."""
+    from updaters import _adopted
+
+    try:
+        return _adopted.enter(os.getcwd())
+    except OSError:  # `guarded` tells of it
+        return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,4 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
     except SystemExit as exc:
         return flushed(PROGRAM, exc.code if isinstance(exc.code, int) else 0)
+    if argv is None and args.command != "adopt":
+        theirs = in_adopted_checkout()
+        if theirs is not None:
+            return int(theirs.main(sys.argv[1:]))
     return guarded(lambda: int(args.run(args)), prog=f"{PROGRAM} {args.command}")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from updaters.errors import UpdaterError
@@ -198,10 +199,10 @@ def _page(view: Mapping[str, Any]) -> str:
 
 
 def _environment(**options: Any) -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("updaters", "templates/trial_gate"),
+        loader=FileSystemLoader(Path(__file__).parent.parent / "templates" / "trial_gate"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
