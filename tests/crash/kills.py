@@ -143,7 +143,7 @@ def finish(scene: Scene, folder: Path) -> None:
     for what, wanted in scene.reference.items():
         if end[what] != wanted:
             raise Finding(f"the next run ends with other {what}: {_difference(wanted, end[what])}")
-    found = [*states.problems(path), *_left(folder)]
+    found = [*states.problems(path), *_left(folder, lock=scene.batched)]
     if found:
         raise Finding("after the next run: " + "; ".join(found[:5]))
 
@@ -155,11 +155,14 @@ def _difference(wanted: object, found: object) -> str:
     return f"missing {str(lost[:2])[:300]}, too much {str(more[:2])[:300]}"
 
 
-def _left(folder: Path) -> Iterator[str]:
+def _left(folder: Path, *, lock: bool) -> Iterator[str]:
     """Files that nobody needs."""
     for path in folder.rglob("*"):
         name = path.name
         if path.is_dir() or path.parent.name == "logs" or name == "passages":
+            continue
+        # A stale lock keeps nobody out; it goes with the next run that takes it.
+        if name.endswith(".updater-lock") and not lock:
             continue
         backup = path.parent.name == "backups" and name.startswith("database_backup_")
         if backup and name.endswith(".db"):
