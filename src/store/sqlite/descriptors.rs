@@ -8,7 +8,10 @@
 #![allow(unsafe_code)]
 
 use std::any::Any;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::fs::File;
+use std::os::fd::{FromRawFd, IntoRawFd};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::store::forking;
@@ -100,6 +103,20 @@ unsafe fn reused(path: *const c_char, flags: c_int) -> Option<c_int> {
     Some(kept.swap_remove(at).fd)
 }
 
+/// A descriptor of our own beside SQLite's, to look at the file.
+pub(super) fn open_to_read(path: &Path) -> Option<File> {
+    let name = CString::new(path.as_os_str().as_encoded_bytes()).ok()?;
+    // SAFETY: a path that ends with a zero; what was kept is ours alone.
+    let kept = unsafe { reused(name.as_ptr(), libc::O_RDONLY).map(|fd| File::from_raw_fd(fd)) };
+    kept.or_else(|| File::open(path).ok())
+}
+
+/// Closes such a descriptor; where that would take others' locks away, it is kept.
+pub(super) fn give_back(file: File) {
+    // SAFETY: the descriptor was the file's, and is nobody's now.
+    unsafe { close(file.into_raw_fd()) };
+}
+
 /// In place of `close`.
 pub(super) unsafe extern "C" fn close(fd: c_int) -> c_int {
     let mut kept = kept();
@@ -172,7 +189,7 @@ const UNLOCK: libc::c_short = libc::F_UNLCK as libc::c_short;
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use super::*;
 
     use super::super::testing::new_db;
     use crate::store::Access;
@@ -197,7 +214,7 @@ mod tests {
         let theirs = std::fs::File::open(&path).unwrap();
         for _ in 0..5 {
             drop(SqliteStore::open(&path, Access::ReadWrite).unwrap());
-            assert_eq!(descriptors(&path), 2, "one is kept, and used again");
+            assert_eq!(descriptors(&path), 3, "two are kept, and used again");
         }
         drop(theirs);
         drop(SqliteStore::open(&path, Access::ReadWrite).unwrap());

@@ -257,5 +257,6 @@ impl Drop for SqliteStore {
         if wal_is_empty(&self.path) {
             self.set_on_close(OnClose::FoldWal);
         }
+        self.opened.let_go();
     }
 }

@@ -9,6 +9,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::beside;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+use super::descriptors::{give_back, open_to_read};
 use super::open::Identity;
 use crate::store::{StoreError, StoreResult};
 
@@ -62,7 +67,7 @@ impl Stamp {
 
 impl Opened {
     pub(super) fn of(path: &Path) -> Self {
-        let file = File::open(path).ok();
+        let file = open_to_read(path);
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         Self {
             real: std::fs::canonicalize(path).unwrap_or_else(|_| absolute.clone()),
@@ -75,6 +80,13 @@ impl Opened {
             touched: false,
             left: None,
             wal: None,
+        }
+    }
+
+    /// Before SQLite closes the file: afterwards it would be others' locks that closing ours takes away.
+    pub(super) fn let_go(&mut self) {
+        if let Some(file) = self.file.take() {
+            give_back(file);
         }
     }
 
@@ -156,6 +168,22 @@ impl Opened {
         let facts = self.file.as_ref()?.metadata().ok()?;
         Some(Stamp::of(&facts))
     }
+}
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+fn open_to_read(path: &Path) -> Option<File> {
+    File::open(path).ok()
+}
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+fn give_back(file: File) {
+    drop(file);
 }
 
 /// Zeros where there is none.
