@@ -14,7 +14,7 @@ def test_the_tests_on_the_page_pass(pytester: pytest.Pytester) -> None:
     conftest, *blocks = re.findall(
         r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S
     )
-    assert len(blocks) == 7
+    assert len(blocks) == 9
     pytester.makeconftest(conftest)
     for number, block in enumerate(blocks):
         (pytester.path / f"test_page_{number}.py").write_text(block, encoding="utf-8")

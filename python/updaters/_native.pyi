@@ -16,12 +16,19 @@ def fault_points() -> list[str]:
     """The points at which faults can be armed."""
 
 def arm_fault(
-    point: str, *, only: str | None = None, nth: int = 1, times: int | None = 1, errno: int = 5
+    point: str,
+    *,
+    only: str | None = None,
+    since: tuple[str, str] | None = None,
+    nth: int = 1,
+    times: int | None = 1,
+    errno: int = 5,
 ) -> int:
     """Arms a fault for the whole process and gives its number. Used through `updaters.testing`.
 
     It strikes at the `nth` passage of the point (of those with the label `only`), `times` times in
-    a row, or until it is disarmed. `errno` counts at "write", "truncate" and "delete".
+    a row, or until it is disarmed. `since` is a point and a label: passages before the first one of
+    that point are not counted. `errno` counts at "write", "truncate" and "delete".
 
     Raises:
         ValueError: the point is unknown, or a number is out of range.
@@ -29,6 +36,9 @@ def arm_fault(
 
 def disarm_fault(fault: int) -> int | None:
     """How often the fault struck; None where none of this number is armed."""
+
+def fault_struck(fault: int) -> int | None:
+    """How often the fault struck so far; None where none of this number is armed."""
 
 @final
 class Row:
@@ -197,6 +207,10 @@ def copy_database(path: str, target: str) -> None:
     `target` must not be there yet."""
 
 def init_database(path: str) -> None: ...
+def make_legacy(path: str) -> None:
+    """Makes a database one of the oldest shape in use: no video columns, no `update_logs` or other
+    newer tables, none of our own, a rollback journal. Its hearings stay. For tests."""
+
 def restore_database(path: str, backup: str | None = None) -> dict[str, Any]:
     """`backup` (path used), `hearings` (count). A bad backup leaves the database untouched."""
 
@@ -377,8 +391,16 @@ class Sandbox:
     def faults(self) -> list[tuple[str, float]]: ...
     def set_faults(self, faults: Sequence[tuple[str, float]]) -> None: ...
     def fail_next(
-        self, kind: str, times: int, path: str | None, retry_after: int | None
-    ) -> None: ...
+        self,
+        kind: str,
+        times: int,
+        path: str | None,
+        retry_after: int | None,
+        event_id: str | None,
+    ) -> int: ...
+    def forget_order(self, order: int) -> int | None: ...
+    def order_met(self, order: int) -> int | None: ...
+    def fault_count(self, kind: str) -> int: ...
     def forget_orders(self) -> None: ...
     def set_latency_ms(self, value: float) -> None: ...
     def set_slow_ms(self, value: float) -> None: ...

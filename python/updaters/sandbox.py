@@ -244,14 +244,30 @@ class Sandbox:
         times: int = 1,
         path: str | None = None,
         retry_after: int | None = None,
-    ) -> None:
-        """Orders a fault for the next requests that it fits, and whose path holds `path`.
+        *,
+        event_id: str | int | None = None,
+    ) -> int:
+        """Orders a fault for the next requests that it fits, and whose path holds `path`, or that
+        ask for the details of `event_id`. -> the order's number, for `forget_order`.
 
         `poison`, `404` and `huge-title` wait for details, `bad-row`, `filter` and `foreign-next`
         for lists, `duplicates`, `nul` and `wrong-types` for either. `retry_after` is sent as the
         Retry-After header, in seconds.
         """
-        self._native.fail_next(kind, times, path, retry_after)
+        event = None if event_id is None else str(event_id)
+        return self._native.fail_next(kind, times, path, retry_after, event)
+
+    def forget_order(self, order: int) -> int:
+        """Forgets one order of `fail_next`; -> how many requests met it."""
+        return self._native.forget_order(order) or 0
+
+    def order_met(self, order: int) -> int:
+        """How many requests met an order of `fail_next` so far."""
+        return self._native.order_met(order) or 0
+
+    def fault_count(self, kind: str) -> int:
+        """How many requests met this fault since the start, whether ordered or by share."""
+        return self._native.fault_count(kind)
 
     def forget_orders(self) -> None:
         """Forgets what `fail_next` ordered and no request has met yet."""

@@ -21,6 +21,8 @@ pub enum Point {
     Commit,
     /// The commit is done; label as above. For crashes only.
     Committed,
+    /// A batch is committed, `_process_batch` has not answered yet; label as above.
+    Applied,
     /// `_rollback_checkpoint` was called; label: the batch's number.
     RollBack,
     /// Rows were put back, the undoing is not committed yet.
@@ -44,11 +46,12 @@ pub enum Point {
 }
 
 impl Point {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Record,
         Self::Begun,
         Self::Commit,
         Self::Committed,
+        Self::Applied,
         Self::RollBack,
         Self::Undo,
         Self::Migration,
@@ -67,6 +70,7 @@ impl Point {
             Self::Begun => "begun",
             Self::Commit => "commit",
             Self::Committed => "committed",
+            Self::Applied => "applied",
             Self::RollBack => "rollback",
             Self::Undo => "undo",
             Self::Migration => "migration",
@@ -106,6 +110,8 @@ pub struct Order {
     pub point: Point,
     /// Counts only passages with this label.
     pub only: Option<String>,
+    /// Counts only passages after the first one of this point with this label.
+    pub since: Option<(Point, String)>,
     /// Strikes at this passage first; counts from 1.
     pub nth: u64,
     /// How often it strikes, one passage after the other; `None`: until it is disarmed.
@@ -117,6 +123,8 @@ pub struct Order {
 struct Armed {
     id: u64,
     order: Order,
+    /// What it waits for (`Order::since`) has come.
+    awake: bool,
     passed: u64,
     struck: u64,
 }
@@ -125,7 +133,14 @@ impl Armed {
     /// Counts a passage; whether the fault strikes at it.
     fn strikes(&mut self, point: Point, label: &str) -> bool {
         let order = &self.order;
-        if order.point != point || order.only.as_deref().is_some_and(|only| only != label) {
+        self.awake |= order
+            .since
+            .as_ref()
+            .is_some_and(|(since, at)| *since == point && at == label);
+        if !self.awake
+            || order.point != point
+            || order.only.as_deref().is_some_and(|only| only != label)
+        {
             return false;
         }
         self.passed += 1;
@@ -150,6 +165,7 @@ pub fn arm(order: Order) -> u64 {
     let id = armed.0;
     armed.1.push(Armed {
         id,
+        awake: order.since.is_none(),
         order,
         passed: 0,
         struck: 0,
@@ -165,6 +181,16 @@ pub fn disarm(id: u64) -> Option<u64> {
     let struck = armed.1.remove(found).struck;
     ANY.store(!armed.1.is_empty(), Ordering::SeqCst);
     Some(struck)
+}
+
+/// -> how often it struck so far; `None` where no such fault is armed.
+pub fn struck(id: u64) -> Option<u64> {
+    let armed = armed();
+    armed
+        .1
+        .iter()
+        .find(|one| one.id == id)
+        .map(|one| one.struck)
 }
 
 /// A point is passed where nothing can fail any more: only crashes listen.
@@ -208,6 +234,7 @@ mod tests {
         Order {
             point: Point::Restore,
             only: Some(label.to_owned()),
+            since: None,
             nth,
             times,
             errno: 0,
@@ -223,7 +250,9 @@ mod tests {
     #[test]
     fn a_fault_strikes_at_its_passage_and_as_often_as_ordered() {
         let id = arm(order("a", 2, Some(2)));
+        assert_eq!(struck(id), Some(0));
         assert_eq!(passes("a", 5), [true, false, false, true, true]);
+        assert_eq!(struck(id), Some(2));
         assert_eq!(disarm(id), Some(2));
         assert_eq!(disarm(id), None);
         assert_eq!(passes("a", 2), [true, true]);
@@ -241,6 +270,21 @@ mod tests {
         );
         assert_eq!(passes("b", 2), [false, false]);
         assert_eq!(disarm(id), Some(3));
+    }
+
+    #[test]
+    fn it_sleeps_until_what_it_waits_for_has_come() {
+        let id = arm(Order {
+            since: Some((Point::Begun, "batch d".to_owned())),
+            ..order("d", 2, None)
+        });
+        assert_eq!(passes("d", 3), [true; 3]);
+        assert!(reach(Point::Begun, || "batch e".to_owned()).is_ok());
+        assert_eq!(passes("d", 1), [true]);
+        assert!(reach(Point::Begun, || "batch d".to_owned()).is_ok());
+        assert_eq!(passes("d", 3), [true, false, false]);
+        assert_eq!(disarm(id), Some(2));
+        assert_eq!(struck(id), None);
     }
 
     #[test]

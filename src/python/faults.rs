@@ -18,12 +18,13 @@ fn fault_points() -> Vec<&'static str> {
 /// Arms a fault for the whole process; -> its number.
 #[pyfunction]
 #[pyo3(
-    signature = (point, *, only=None, nth=1, times=Some(1), errno=5),
-    text_signature = "(point, *, only=None, nth=1, times=1, errno=5)"
+    signature = (point, *, only=None, since=None, nth=1, times=Some(1), errno=5),
+    text_signature = "(point, *, only=None, since=None, nth=1, times=1, errno=5)"
 )]
 fn arm_fault(
     point: &str,
     only: Option<String>,
+    since: Option<(String, String)>,
     nth: u64,
     times: Option<u64>,
     errno: i32,
@@ -35,6 +36,14 @@ fn arm_fault(
             "no fault can be armed at '{point}'; there are: {known}"
         )));
     };
+    let since = since
+        .map(|(point, label)| match Point::parse(&point) {
+            Some(point) => Ok((point, label)),
+            None => Err(PyValueError::new_err(format!(
+                "there is no point '{point}'"
+            ))),
+        })
+        .transpose()?;
     if nth == 0 || times == Some(0) || errno <= 0 {
         return Err(PyValueError::new_err(
             "nth and times count from 1, and errno is a number of the system's",
@@ -43,6 +52,7 @@ fn arm_fault(
     Ok(faults::arm(Order {
         point,
         only,
+        since,
         nth,
         times,
         errno,
@@ -55,9 +65,16 @@ fn disarm_fault(fault: u64) -> Option<u64> {
     faults::disarm(fault)
 }
 
+/// -> how often the fault struck so far; `None` where none of this number is armed.
+#[pyfunction]
+fn fault_struck(fault: u64) -> Option<u64> {
+    faults::struck(fault)
+}
+
 pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("CRASH_POINTS", cfg!(feature = "crash-points"))?;
     m.add_function(wrap_pyfunction!(fault_points, m)?)?;
     m.add_function(wrap_pyfunction!(arm_fault, m)?)?;
-    m.add_function(wrap_pyfunction!(disarm_fault, m)?)
+    m.add_function(wrap_pyfunction!(disarm_fault, m)?)?;
+    m.add_function(wrap_pyfunction!(fault_struck, m)?)
 }

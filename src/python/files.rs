@@ -44,6 +44,13 @@ pub fn copy_database(py: Python<'_>, path: PathBuf, target: PathBuf) -> PyResult
     })
 }
 
+/// Makes a database one of the oldest shape in use. For tests.
+#[pyfunction]
+pub fn make_legacy(py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    py.detach(|| store::sqlite::make_legacy(&path))
+        .map_err(|err| errors::store(py, &err))
+}
+
 /// Two database files, row by row.
 #[pyfunction]
 #[pyo3(signature = (before, after, without = None))]

@@ -58,6 +58,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(files::compare_databases, m)?)?;
     m.add_function(wrap_pyfunction!(files::copy_database, m)?)?;
     m.add_function(wrap_pyfunction!(files::init_database, m)?)?;
+    m.add_function(wrap_pyfunction!(files::make_legacy, m)?)?;
     m.add_function(wrap_pyfunction!(files::restore_database, m)?)?;
     m.add_function(wrap_pyfunction!(vitals::dump, m)?)?;
     m.add_function(wrap_pyfunction!(vitals::integrity, m)?)?;

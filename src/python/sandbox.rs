@@ -6,7 +6,9 @@ use std::time::Duration;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::sandbox::{DaysAgo, Kind, Options, Running, SandboxError, Shares, parse_now, start};
+use crate::sandbox::{
+    DaysAgo, Kind, Options, OrderedFault, Running, SandboxError, Shares, parse_now, start,
+};
 
 /// Number, method, path, host, status, fault, where the key came in.
 type Request = (
@@ -215,20 +217,42 @@ impl Sandbox {
         Ok(())
     }
 
+    /// -> the order's number.
     fn fail_next(
         &self,
         kind: &str,
         times: i64,
         path: Option<String>,
         retry_after: Option<i64>,
-    ) -> PyResult<()> {
+        event_id: Option<String>,
+    ) -> PyResult<u64> {
         let kind = Kind::parse(kind).map_err(|error| raised(&error))?;
         let retry_after = retry_after
             .map(|seconds| number("retry_after", seconds))
             .transpose()?;
-        self.running
-            .fail_next(kind, number("times", times)?, path, retry_after);
-        Ok(())
+        Ok(self.running.order(OrderedFault {
+            kind,
+            times: number("times", times)?,
+            path,
+            event_id,
+            retry_after,
+        }))
+    }
+
+    /// -> how many requests met it; `None` where it is not known.
+    fn forget_order(&self, order: u64) -> Option<u64> {
+        self.running.forget_order(order)
+    }
+
+    /// -> how many requests met it so far.
+    fn order_met(&self, order: u64) -> Option<u64> {
+        self.running.order_met(order)
+    }
+
+    /// How many requests met this fault since the start.
+    fn fault_count(&self, kind: &str) -> PyResult<u64> {
+        let kind = Kind::parse(kind).map_err(|error| raised(&error))?;
+        Ok(self.running.fault_count(kind))
     }
 
     fn forget_orders(&self) {

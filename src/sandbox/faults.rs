@@ -219,16 +219,47 @@ pub struct Hit {
 
 /// Faults ordered for the next requests.
 struct Order {
-    kind: Kind,
-    left: u64,
-    path: Option<String>,
-    retry_after: Option<u64>,
+    id: u64,
+    fault: OrderedFault,
+    met: u64,
+}
+
+/// What to order for the next requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderedFault {
+    pub kind: Kind,
+    pub times: u64,
+    /// Only requests whose path holds this.
+    pub path: Option<String>,
+    /// Only requests for the detail of this event.
+    pub event_id: Option<String>,
+    /// Seconds, sent as the header of this name.
+    pub retry_after: Option<u64>,
+}
+
+impl OrderedFault {
+    fn fits(&self, target: &str, route: &Route<'_>, filtered: bool, home: bool) -> bool {
+        let of_event = match (&self.event_id, route) {
+            (None, _) => true,
+            (Some(wanted), Route::Meeting { event_id, .. }) => wanted == event_id,
+            _ => false,
+        };
+        of_event
+            && self.kind.fits(route, filtered)
+            && (home || self.kind != Kind::Redirect)
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|path| target.contains(path.as_str()))
+    }
 }
 
 #[derive(Default)]
 struct Ordered {
     shares: Shares,
+    /// Those that are met in full stay, for `forget_order` to tell of.
     orders: Vec<Order>,
+    last: u64,
 }
 
 pub struct Faults {
@@ -242,7 +273,7 @@ impl Faults {
             seed,
             ordered: Mutex::new(Ordered {
                 shares,
-                orders: Vec::new(),
+                ..Ordered::default()
             }),
         }
     }
@@ -259,21 +290,27 @@ impl Faults {
         self.lock().shares = shares;
     }
 
-    pub fn fail_next(
-        &self,
-        kind: Kind,
-        times: u64,
-        path: Option<String>,
-        retry_after: Option<u64>,
-    ) {
-        if times > 0 {
-            self.lock().orders.push(Order {
-                kind,
-                left: times,
-                path,
-                retry_after,
-            });
-        }
+    /// -> the order's number, for `forget_order`.
+    pub fn order(&self, fault: OrderedFault) -> u64 {
+        let mut ordered = self.lock();
+        ordered.last += 1;
+        let id = ordered.last;
+        ordered.orders.push(Order { id, fault, met: 0 });
+        id
+    }
+
+    /// Forgets one order; -> how many requests met it, `None` where it is not known.
+    pub fn forget_order(&self, id: u64) -> Option<u64> {
+        let mut ordered = self.lock();
+        let at = ordered.orders.iter().position(|order| order.id == id)?;
+        Some(ordered.orders.remove(at).met)
+    }
+
+    /// -> how many requests met this order so far.
+    pub fn order_met(&self, id: u64) -> Option<u64> {
+        let ordered = self.lock();
+        let order = ordered.orders.iter().find(|order| order.id == id)?;
+        Some(order.met)
     }
 
     /// Forgets ordered faults that no request has met yet.
@@ -292,25 +329,15 @@ impl Faults {
         home: bool,
     ) -> Option<Hit> {
         let mut ordered = self.lock();
-        let found = ordered.orders.iter().position(|order| {
-            order.kind.fits(route, filtered)
-                && (home || order.kind != Kind::Redirect)
-                && order
-                    .path
-                    .as_ref()
-                    .is_none_or(|path| target.contains(path.as_str()))
+        let found = ordered.orders.iter_mut().find(|order| {
+            order.met < order.fault.times && order.fault.fits(target, route, filtered, home)
         });
-        if let Some(at) = found {
-            let order = ordered.orders.get_mut(at)?;
-            order.left -= 1;
-            let hit = Hit {
-                kind: order.kind,
-                retry_after: order.retry_after,
-            };
-            if order.left == 0 {
-                ordered.orders.remove(at);
-            }
-            return Some(hit);
+        if let Some(order) = found {
+            order.met += 1;
+            return Some(Hit {
+                kind: order.fault.kind,
+                retry_after: order.fault.retry_after,
+            });
         }
         self.by_share(&ordered.shares, number, route, filtered, home)
     }

@@ -1,6 +1,6 @@
 //! What was asked of the sandbox, for tests to look at. Never holds a key.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -43,6 +43,8 @@ pub struct Served {
 #[derive(Default)]
 pub struct Log {
     entries: Mutex<VecDeque<Served>>,
+    /// Fault -> requests that met it, since the start: to clear the log does not clear this.
+    met: Mutex<HashMap<&'static str, u64>>,
     total: AtomicU64,
     in_flight: AtomicUsize,
     max_in_flight: AtomicUsize,
@@ -88,6 +90,12 @@ impl Log {
         self.total.load(Ordering::Relaxed)
     }
 
+    /// Requests that met this fault since the start.
+    pub fn met(&self, fault: &str) -> u64 {
+        let met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        met.get(fault).copied().unwrap_or(0)
+    }
+
     pub fn max_in_flight(&self) -> usize {
         self.max_in_flight.load(Ordering::Relaxed)
     }
@@ -110,6 +118,10 @@ pub struct Visit<'a> {
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         self.log.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(fault) = self.served.fault {
+            let mut met = self.log.met.lock().unwrap_or_else(PoisonError::into_inner);
+            *met.entry(fault).or_default() += 1;
+        }
         let mut entries = self
             .log
             .entries

@@ -29,7 +29,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use change::DaysAgo;
-pub use faults::{Kind, Shares};
+pub use faults::{Kind, OrderedFault, Shares};
 pub use log::{KeyPlace, Served};
 pub use running::{Running, start};
 

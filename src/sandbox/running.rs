@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::change::DaysAgo;
 use super::cut::{CutListener, Scissors};
-use super::faults::{Faults, Kind, Shares};
+use super::faults::{Faults, Kind, OrderedFault, Shares};
 use super::gate::{Shared, Window, serve};
 use super::log::{Log, Served};
 use super::world::World;
@@ -195,6 +195,11 @@ impl Running {
         self.shared.log.total()
     }
 
+    /// Requests that met a fault since the start, whether or not the log was cleared.
+    pub fn fault_count(&self, kind: Kind) -> u64 {
+        self.shared.log.met(kind.name())
+    }
+
     pub fn clear_requests(&self) {
         self.shared.log.clear();
     }
@@ -258,15 +263,36 @@ impl Running {
         self.shared.faults.set_shares(shares);
     }
 
-    /// Orders a fault for the next `times` requests that fit it and whose path holds `path`.
+    /// Orders a fault for the next requests that it fits; -> the order's number.
+    pub fn order(&self, fault: OrderedFault) -> u64 {
+        self.shared.faults.order(fault)
+    }
+
+    /// The same, for the next `times` requests whose path holds `path`.
     pub fn fail_next(
         &self,
         kind: Kind,
         times: u64,
         path: Option<String>,
         retry_after: Option<u64>,
-    ) {
-        self.shared.faults.fail_next(kind, times, path, retry_after);
+    ) -> u64 {
+        self.order(OrderedFault {
+            kind,
+            times,
+            path,
+            event_id: None,
+            retry_after,
+        })
+    }
+
+    /// Forgets one order; -> how many requests met it.
+    pub fn forget_order(&self, id: u64) -> Option<u64> {
+        self.shared.faults.forget_order(id)
+    }
+
+    /// -> how many requests met an order so far.
+    pub fn order_met(&self, id: u64) -> Option<u64> {
+        self.shared.faults.order_met(id)
     }
 
     /// Forgets ordered faults that no request has met yet.

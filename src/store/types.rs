@@ -106,7 +106,7 @@ pub struct BatchHead {
 
 impl BatchHead {
     /// Such as "batch 2", where tests order faults.
-    pub(in crate::store) fn label(self) -> String {
+    pub fn label(self) -> String {
         format!("{} {}", self.kind.as_str(), self.number)
     }
 }

@@ -191,7 +191,7 @@ LEFT: list[int] = []
 
 def test_a_fault_that_is_left_armed(inject) -> None:
     fault = inject.batch(1).arm()
-    LEFT.append(fault._armed)
+    LEFT.append(fault._number)
 
 
 def test_is_gone_with_its_test() -> None:

@@ -8,18 +8,25 @@ Opt in with `pytest_plugins = ["updaters.testing"]` in the topmost `conftest.py`
 - `inject`: makes a record, a batch, a commit, a rollback, the API or the disk fail,
 
 and to import `snapshot`, `assert_unchanged`, `assert_sound`. The marker `hearings(meetings=60,
-seed=1, congress=119, journal_mode="wal")` says what API and database hold. `docs/testing.md` shows
-it all.
+seed=1, congress=119, journal_mode="wal", legacy=False)` says what API and database hold.
+`docs/testing.md` shows it all.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from updaters.sandbox import Sandbox
-from updaters.testing.databases import Filled, Kind, bind, clean_environment
-from updaters.testing.inject import ApiFault, Fault, Inject
-from updaters.testing.snapshots import Snapshot, assert_sound, assert_unchanged, snapshot
+from updaters.testing.blocks import Block
+from updaters.testing.databases import Filled, Kind, build, clean_environment
+from updaters.testing.inject import ApiFault, Fault, Inject, Locked
+from updaters.testing.snapshots import (
+    Snapshot,
+    Unchanged,
+    assert_sound,
+    assert_unchanged,
+    snapshot,
+)
 
 try:
     import pytest
@@ -35,8 +42,10 @@ __all__ = [
     "ApiFault",
     "Fault",
     "Inject",
+    "Locked",
     "MakeUpdater",
     "Snapshot",
+    "Unchanged",
     "assert_sound",
     "assert_unchanged",
     "snapshot",
@@ -54,9 +63,35 @@ def pytest_configure(config: pytest.Config) -> None:
     """Makes the marker known."""
     config.addinivalue_line(
         "markers",
-        "hearings(meetings=60, seed=1, congress=119, journal_mode='wal'): "
+        "hearings(meetings=60, seed=1, congress=119, journal_mode='wal', legacy=False): "
         "what congress_api serves and hearing_db holds",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """No fault outlives its test, and none is made for nothing."""
+    try:
+        result = yield
+    except BaseException:
+        Block.unused()
+        raise
+    finally:
+        # Before updaters are closed, which writes.
+        Block.end_all()
+    if unused := Block.unused():
+        raise AssertionError(f"made, but never begun by 'with' or arm(): {', '.join(unused)}")
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """What a set-up that failed left is no matter of the next test."""
+    try:
+        return (yield)
+    finally:
+        Block.end_all()
+        Block.unused()
 
 
 @pytest.fixture(scope="session")
@@ -96,23 +131,32 @@ def hearing_db(_kind: Kind, _filled: Filled, _isolated: Path) -> Path:
 @pytest.fixture
 def make_updater(_isolated: Path, _kind: Kind, congress_api: Sandbox) -> Iterator[MakeUpdater]:
     """`make_updater(db=None, *, cls=DailyUpdater, **settings)`: an updater of the database `db`
-    (default: `database.db` in the test's folder), bound to `congress_api`, batches on.
+    (default: `database.db` in the test's folder), bound to `congress_api`, batches on. Neither the
+    checkout's settings nor its notifier are used: give them to the updater to test them.
 
-    `congress`, `lookback_days` (60), `update_mode` and `components` go to the constructor, every
-    other name is a setting. Updaters are closed when the test is over.
+    `congress`, `lookback_days` (60), `update_mode` and `components` go to the constructor;
+    `wait_seconds` is how long it waits for another program's lock (30); every other name is a
+    setting. Updaters are closed when the test is over.
     """
     from updaters.daily_updater import DailyUpdater
+    from updaters.database import Database
 
-    made: list[DailyUpdater] = []
+    opened: list[Database] = []
 
     def make(
-        db: Any = None, *, cls: "type[DailyUpdater] | None" = None, **options: Any
+        db: Any = None,
+        *,
+        cls: "type[DailyUpdater] | None" = None,
+        wait_seconds: float | None = None,
+        **options: Any,
     ) -> DailyUpdater:
         arguments = {name: options.pop(name) for name in _ARGUMENTS if name in options}
         arguments = {"congress": _kind.congress, "lookback_days": _LOOKBACK_DAYS, **arguments}
-        updater = (cls or DailyUpdater)(**arguments)
-        made.append(updater)
-        bind(updater.settings, db or _isolated / "database.db", congress_api)
+        path = db or _isolated / "database.db"
+        updater = build(cls or DailyUpdater, path, congress_api, **arguments)
+        if wait_seconds is not None:
+            updater.db = Database(lambda: updater.settings.database_path, wait_seconds=wait_seconds)
+        opened.append(updater.db)
         for name, value in options.items():
             if not hasattr(updater.settings, name):
                 raise TypeError(f"make_updater: there is no setting '{name}'")
@@ -120,8 +164,8 @@ def make_updater(_isolated: Path, _kind: Kind, congress_api: Sandbox) -> Iterato
         return updater
 
     yield make
-    for updater in made:
-        updater.db.close()
+    for database in opened:
+        database.close()
 
 
 @pytest.fixture

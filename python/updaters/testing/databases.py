@@ -6,12 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from unittest import mock
 
 from updaters import _native
 from updaters.sandbox import Sandbox
 
-__all__ = ["Filled", "Kind", "clean_environment"]
+if TYPE_CHECKING:
+    from updaters.daily_updater import DailyUpdater
+
+    Updater = TypeVar("Updater", bound=DailyUpdater)
+
+__all__ = ["Filled", "Kind", "build", "clean_environment"]
 
 KEY = "test-key"
 
@@ -25,6 +31,8 @@ class Kind:
     congress: int = 119
     #: "wal", as databases of ours are made, or "delete", as older ones are.
     journal_mode: Literal["wal", "delete"] = "wal"
+    #: The oldest shape in use: no video columns, no `update_logs`, none of the updater's tables.
+    legacy: bool = False
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> "Kind":
@@ -34,11 +42,15 @@ class Kind:
             raise ValueError(
                 f"hearings: no option {', '.join(wrong)}; there are: {', '.join(sorted(known))}"
             )
+        if options.get("legacy"):
+            options = {"journal_mode": "delete", **options}
         kind = cls(**options)
         if kind.journal_mode not in ("wal", "delete"):
             raise ValueError(
                 f"hearings: journal_mode {kind.journal_mode!r}: should be wal or delete"
             )
+        if kind.legacy and kind.journal_mode != "delete":
+            raise ValueError("hearings: the oldest databases have journal_mode 'delete'")
         return kind
 
     def serve(self, now: datetime) -> Sandbox:
@@ -58,9 +70,13 @@ class Filled:
 
     def copy(self, kind: Kind, target: Path) -> Path:
         """A database of one's own."""
-        if kind not in self._made:
-            self._fill(kind)
-        return Path(shutil.copy(self._made[kind], target))
+        filled = replace(kind, legacy=False)
+        if filled not in self._made:
+            self._fill(filled)
+        copied = Path(shutil.copy(self._made[filled], target))
+        if kind.legacy:
+            _native.make_legacy(str(copied))
+        return copied
 
     def _fill(self, kind: Kind) -> None:
         from updaters.daily_updater import DailyUpdater
@@ -68,8 +84,7 @@ class Filled:
         path = self._folder() / "database.db"
         _native.init_database(str(path))
         with kind.serve(self.now) as api:
-            updater = DailyUpdater(congress=kind.congress, update_mode="full")
-            bind(updater.settings, path, api)
+            updater = build(DailyUpdater, path, api, congress=kind.congress, update_mode="full")
             result = updater.run_daily_update()
             # A backup is one file in the other mode.
             backup = updater._create_database_backup()
@@ -80,8 +95,16 @@ class Filled:
         self._made[replace(kind, journal_mode="delete")] = Path(backup)
 
 
-def bind(settings: Any, path: str | os.PathLike[str], api: Sandbox) -> None:
-    """Settings of an updater that knows this database and this API, and waits for nobody."""
+def build(
+    cls: "type[Updater]", path: str | os.PathLike[str], api: Sandbox, **arguments: Any
+) -> "Updater":
+    """An updater of this database and this API, which waits for nobody and tells nobody: neither a
+    checkout's own settings nor its own notifier have a say."""
+    from updaters import daily_updater
+    from updaters.notifier import Notifier
+    from updaters.settings import own_module
+
+    settings = own_module().Settings()
     settings.database_path = os.fspath(path)
     settings.api_base_url = api.url
     settings.api_key = KEY
@@ -89,6 +112,13 @@ def bind(settings: Any, path: str | os.PathLike[str], api: Sandbox) -> None:
     settings.retry_attempts = 1
     settings.circuit_breaker_timeout = 1
     settings.enable_batch_processing = True
+    with (
+        mock.patch.object(daily_updater, "load_settings", lambda: settings),
+        mock.patch.object(daily_updater, "get_notifier", Notifier),
+    ):
+        updater = cls(**arguments)
+    updater.trigger_source = "test"
+    return updater
 
 
 def clean_environment(delete: Callable[[str], object]) -> None:

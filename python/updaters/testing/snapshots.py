@@ -1,16 +1,26 @@
 """What is in a database, to be compared with what was."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeAlias
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeAlias, overload
 
 from updaters import _native
+from updaters.testing.blocks import Block
 
-__all__ = ["Snapshot", "assert_sound", "assert_unchanged", "differences", "snapshot"]
+__all__ = [
+    "Snapshot",
+    "Unchanged",
+    "assert_sound",
+    "assert_unchanged",
+    "differences",
+    "snapshot",
+]
 
-#: Table -> its rows, as dicts of column -> value.
-Snapshot: TypeAlias = dict[str, list[dict[str, Any]]]
+#: Column -> value.
+Row: TypeAlias = dict[str, Any]
+#: Table -> its rows.
+Snapshot: TypeAlias = dict[str, list[Row]]
 #: A path, or anything with a `db_path` or `database_path` (`updater.db`, `updater.settings`).
 Source: TypeAlias = Any
 
@@ -46,25 +56,79 @@ def snapshot(
     }
 
 
-@contextmanager
+class Unchanged(Block):
+    """A block that leaves every row as it was: see `assert_unchanged`."""
+
+    def __init__(self, db: Source, look: Callable[[], Snapshot]) -> None:
+        self._look = look
+        self._before: Snapshot = {}
+        super().__init__(f"assert_unchanged({_path_of(db)})")
+
+    @property
+    def before(self) -> Snapshot:
+        """What was there when the block began."""
+        return self._before
+
+    def _begin(self) -> None:
+        self._before = self._look()
+
+    def _end(self) -> None:
+        pass
+
+    def _judge(self) -> None:
+        _compare(self._before, self._look())
+
+
+@overload
 def assert_unchanged(
     db: Source,
+    since: Snapshot,
     *,
     without_tables: Collection[str] = LOGS,
     without_columns: Collection[str] = (),
     ours: bool = False,
-) -> Iterator[Snapshot]:
-    """The block leaves every row as it was; else an AssertionError says which row, which column,
-    what it was and what it is. Gives the snapshot from before."""
+) -> None: ...
+@overload
+def assert_unchanged(
+    db: Source,
+    since: None = None,
+    *,
+    without_tables: Collection[str] = LOGS,
+    without_columns: Collection[str] = (),
+    ours: bool = False,
+) -> Unchanged: ...
+def assert_unchanged(
+    db: Source,
+    since: Snapshot | None = None,
+    *,
+    without_tables: Collection[str] = LOGS,
+    without_columns: Collection[str] = (),
+    ours: bool = False,
+) -> Unchanged | None:
+    """`with assert_unchanged(db):` leaves every row as it was; `assert_unchanged(db, before)` holds
+    what is there now against an earlier `snapshot(db)`. Else an AssertionError says which row,
+    which column, what it was and what it is. A table or column that is new and empty is no change.
+    """
 
     def look() -> Snapshot:
         return snapshot(
             db, without_tables=without_tables, without_columns=without_columns, ours=ours
         )
 
-    before = look()
-    yield before
-    found = list(differences(before, look()))
+    if since is None:
+        return Unchanged(db, look)
+    # The earlier one may have been taken with everything in it.
+    kept = {
+        table: [{k: v for k, v in row.items() if k not in without_columns} for row in rows]
+        for table, rows in since.items()
+        if table not in without_tables
+    }
+    _compare(kept, look())
+    return None
+
+
+def _compare(before: Snapshot, after: Snapshot) -> None:
+    found = list(differences(before, after))
     if found:
         more = f"\n  and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
         told = "".join(f"\n  {one}" for one in found[:_TOLD])
@@ -72,53 +136,75 @@ def assert_unchanged(
 
 
 def differences(before: Snapshot, after: Snapshot) -> Iterator[str]:
-    """One line for each row that is gone, new, or has another value."""
+    """One line for each row that is gone or new, and each value that is another."""
     for table in sorted({*before, *after}):
         if table not in after:
             yield f"{table}: the table is gone"
             continue
-        if table not in before:
-            yield f"{table}: the table is new"
-            continue
-        was, now = _by_key(before[table]), _by_key(after[table])
-        for key in [*was, *(key for key in now if key not in was)]:
-            if key not in now:
-                yield f"{table} {_name(was[key])}: gone"
-            elif key not in was:
-                yield f"{table} {_name(now[key])}: new"
-            else:
-                yield from _columns(table, was[key], now[key])
+        yield from _rows(table, before.get(table, []), after[table])
 
 
-def _columns(table: str, was: dict[str, Any], now: dict[str, Any]) -> Iterable[str]:
+def _rows(table: str, before: list[Row], after: list[Row]) -> Iterator[str]:
+    key = _key_of(before, after)
+    if not key:
+        yield from _unkeyed(table, before, after)
+        return
+    was = {tuple(map(repr, map(row.get, key))): row for row in before}
+    now = {tuple(map(repr, map(row.get, key))): row for row in after}
+    for at in [*was, *(at for at in now if at not in was)]:
+        if at not in now:
+            yield f"{table} {_name(was[at], key)}: gone"
+        elif at not in was:
+            yield f"{table} {_name(now[at], key)}: new"
+        else:
+            for column, one, other in _changes(was[at], now[at]):
+                name = _name(was[at], key)
+                yield f"{table} {name}, {column}: was {_value(one)}, is {_value(other)}"
+
+
+def _key_of(before: list[Row], after: list[Row]) -> list[str]:
+    """The first columns that tell the rows of both apart, three at most: the key, where there is
+    one. Empty where nothing does."""
+    names = list(next(iter(before or after), {}))
+    for count in range(1, min(len(names), 3) + 1):
+        key = names[:count]
+        if all(
+            len({tuple(repr(row.get(name)) for name in key) for row in rows}) == len(rows)
+            for rows in (before, after)
+        ):
+            return key
+    return []
+
+
+def _unkeyed(table: str, before: list[Row], after: list[Row]) -> Iterator[str]:
+    """Rows that nothing tells apart are counted."""
+    was, now = Counter(map(_text, before)), Counter(map(_text, after))
+    for text, count in (was - now).items():
+        yield f"{table} {_value(text, quote=False)}: gone" + (f" {count} times" * (count > 1))
+    for text, count in (now - was).items():
+        yield f"{table} {_value(text, quote=False)}: new" + (f" {count} times" * (count > 1))
+
+
+def _text(row: Row) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in row.items() if value is not None)
+
+
+def _changes(was: Row, now: Row) -> Iterator[tuple[str, Any, Any]]:
     for column in {**was, **now}:
         one, other = was.get(column), now.get(column)
         if one != other or type(one) is not type(other):
-            yield f"{table} {_name(was)}, {column}: was {_value(one)}, is {_value(other)}"
+            yield column, one, other
 
 
-def _by_key(rows: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
-    """By the first column, which is the row id nearly everywhere; else by all of it."""
-    firsts = [next(iter(row.values()), None) for row in rows]
-    if len(set(map(repr, firsts))) == len(rows):
-        return dict(zip(map(repr, firsts), rows, strict=True))
-    found: dict[Any, dict[str, Any]] = {}
-    for row in rows:
-        text = repr(row)
-        number = sum(1 for key in found if key[0] == text)
-        found[(text, number)] = row
-    return found
-
-
-def _name(row: dict[str, Any]) -> str:
-    """Which row it is, for people: its id, and the event it is about."""
-    column, value = next(iter(row.items()), ("row", None))
+def _name(row: Row, key: list[str]) -> str:
+    """Which row it is, for people: its key, and the event it is about."""
+    told = ", ".join(f"{name}={row.get(name)!r}" for name in key)
     event = row.get("event_id")
-    return f"{column}={value!r}" + (f" (event {event})" if event is not None else "")
+    return told + (f" (event {event})" if event is not None and "event_id" not in key else "")
 
 
-def _value(value: Any) -> str:
-    text = repr(value)
+def _value(value: Any, quote: bool = True) -> str:
+    text = repr(value) if quote else value
     return text if len(text) <= _WIDEST else text[: _WIDEST - 3] + "..."
 
 

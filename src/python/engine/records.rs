@@ -16,6 +16,7 @@ use super::state::Pending;
 use super::write::{owned, payload};
 use super::{Engine, note_batches};
 use crate::batch::{Applied, Code, Ended, apply_each, apply_one_pass, ms, validate_parsed};
+use crate::faults::{Point, reach};
 use crate::python::connection::Connection;
 use crate::python::errors;
 use crate::python::interrupts;
@@ -102,7 +103,10 @@ impl Engine {
         }
         self.open_checkpoint(outer.map(Bound::unbind));
         let result = py.import("updaters.values")?.getattr("BatchResult")?;
-        match applied? {
+        let applied = applied?.and_then(|()| {
+            reach(Point::Applied, || head.label()).map_err(|ordered| ordered.to_string())
+        });
+        match applied {
             Ok(()) => result.call1((true, items.len())),
             Err(why) => {
                 self.state().pending = started;

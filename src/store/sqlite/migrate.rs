@@ -22,7 +22,7 @@ pub(super) const CORE: [&str; 6] = [
     "witness_documents",
 ];
 
-const COLUMNS: [(&str, &str, &str); 7] = [
+pub(super) const COLUMNS: [(&str, &str, &str); 7] = [
     ("hearings", "video_url", "TEXT"),
     ("hearings", "youtube_video_id", "TEXT"),
     ("hearings", "video_type", "TEXT"),
