@@ -199,7 +199,7 @@ def _send(
         why = str(exc)
     except Exception as exc:
         why = words_of(exc)
-    return printable(mask(why, secrets))[: 2 * _WIDEST]
+    return printable(mask(why, secrets, anywhere=True))[: 2 * _WIDEST]
 
 
 class _Requests:
