@@ -64,7 +64,8 @@ pub fn on_one_line(text: &str) -> String {
             ('\n', _) => line.write_str("\\n"),
             ('\r', _) => line.write_str("\\r"),
             ('\t', _) => line.write_str("\\t"),
-            _ if !is_unseen(c) => line.write_char(c),
+            (' ', _) => line.write_char(c),
+            _ if !(c.is_whitespace() || is_unseen(c)) => line.write_char(c),
             (_, code @ ..=0xff) => write!(line, "\\x{code:02x}"),
             (_, code @ ..=0xffff) => write!(line, "\\u{code:04x}"),
             (_, code) => write!(line, "\\U{code:08x}"),
@@ -211,8 +212,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_told_by_escapes() {
-        let text = "a\nb\r\t\0\x1b[31m\u{85}\u{200b}\u{202e}\u{2028}\u{e0041} \u{e9}";
-        let told = r"a\nb\r\t\x00\x1b[31m\x85\u200b\u202e\u2028\U000e0041 é";
+        let text = "a\u{a0}\nb\r\t\0\x1b[31m\u{85}\u{200b}\u{202e}\u{2028}\u{e0041} \u{e9}";
+        let told = r"a\xa0\nb\r\t\x00\x1b[31m\x85\u200b\u202e\u2028\U000e0041 é";
         assert_eq!(on_one_line(text), told);
         assert!(is_visible_line("１２３ е\u{301} a b"));
         for hidden in [
