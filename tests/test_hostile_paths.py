@@ -1,15 +1,20 @@
 """Paths that mean something else to SQLite, a URL, a shell or a terminal, for every command."""
 
 import json
+import logging
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import count
 from helpers_hostile import schema
-from helpers_run import World, command, meeting, tool, update
+from helpers_run import World, meeting
+from scripts import verify_updates
 from updaters import _native
+from updaters.cli import main
 from updaters.database import Database
 from updaters.errors import UpdaterError
 
@@ -37,47 +42,54 @@ def only(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("by", ["DATABASE_PATH", "--db"])
 def test_every_command_keeps_to_the_file_of_that_name(
-    clean_env: Path, sandbox_one: World, name: str, by: str
+    world: World,
+    root_logging: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    by: str,
 ) -> None:
     """Below a folder, as a name alone could be meant as something else: see the next test."""
-    world = sandbox_one
+    world.put(meeting(1))
+    for left in world.folder.glob("database.db*"):
+        left.unlink()
     path = os.path.join("sub folder?#%", name)
     folder = world.folder / "sub folder?#%"
     given = [f"--db={path}"] if by == "--db" else []
-    variables = {"DATABASE_PATH": path} if by != "--db" else {}
+    monkeypatch.setenv("API_BASE_URL", world.sandbox.url)
+    monkeypatch.setenv("DATABASE_PATH", path if not given else "another.db")
 
-    def run(*words: str, code: int = 0) -> str:
-        return tool(world, *words, *given, code=code, **variables).stdout
+    def run(*words: str, main: Callable[[list[str]], int] = main) -> str:
+        assert main([*words, *given]) == 0
+        return capsys.readouterr().out
 
     run("init")
     only(folder, name)
-    update(world, *given, **variables)
+    run("update")
     assert count(folder / name, "hearings") == 1
     run("rollback", "--list")
     run("history", "1")
     run("deferred")
     assert "Meeting 1" in run("report", "--since", "7d")
-    health = json.loads(run("monitor", "--json", "--min-free=0"))
+    health = json.loads(run("monitor", "--json", "--min-free=0", "--prometheus", "m.prom"))
     assert health["status"] == "ok", health
-    assert json.loads(run("monitor", "--json", "--min-free=0"))["database"].endswith(name)
+    assert health["database"].endswith(name)
+    for line in (world.folder / "m.prom").read_text().splitlines():
+        assert line.isprintable()
+        assert re.fullmatch(PROMETHEUS, line), line
     if "\n" not in name:
         assert "% " not in run("monitor", "--print-cron").replace("\\%", "")
-    command(world.folder, world.sandbox.url, "-m", "scripts.verify_updates", *given, **variables)
+    run(main=verify_updates.main)
     run("rollback", "--run", "1")
     assert count(folder / name, "hearings") == 0
     run("restore")
     only(folder, name)
-    assert not (world.folder / "stolen").exists()
-    assert not (world.folder / "x.db").exists()
+    known = {"sub folder?#%", "logs", "m.prom"}
+    assert {entry.name for entry in world.folder.iterdir()} == known
 
 
-@pytest.fixture
-def sandbox_one(world: World) -> World:
-    """An API with one meeting, and a folder without a database."""
-    for left in world.folder.glob("database.db*"):
-        left.unlink()
-    world.put(meeting(1))
-    return world
+#: A sample in the text format, or a comment.
+PROMETHEUS = r'# .*|[a-z_]+\{database="(?:[^"\\\n]|\\["\\n])*"(?:,check="\w+")?\} [-+.e\d]+'
 
 
 @pytest.mark.parametrize(
@@ -94,8 +106,6 @@ def sandbox_one(world: World) -> World:
 def test_what_is_no_path_is_refused_by_every_command(
     clean_env: Path, capsys: pytest.CaptureFixture[str], name: str, words: list[str]
 ) -> None:
-    from updaters.cli import main
-
     assert main([*words, f"--db={name}"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -112,7 +122,7 @@ def test_from_python_a_name_is_a_name(clean_env: Path, name: str) -> None:
     _native.init_database(name)
     assert os.listdir(clean_env) == [name]
     database = Database(name)
-    database.upsert_hearing({"eventId": "1", "title": "kept"})
+    database.upsert_hearing({"eventId": "1", "congress": 119})
     database.close()
     assert count(clean_env / name, "hearings") == 1
     _native.copy_database(name, "file:copy.db?mode=memory")
