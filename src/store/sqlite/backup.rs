@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::classify::classify;
-use super::files::{connect_to_make, make_like};
+use super::files::{connect_to_make, make_like, make_new};
 use super::init::{io_error, sync_folder};
 use super::integrity::quick_check;
 use super::{SqliteStore, locks, under_way};
@@ -129,11 +129,7 @@ fn put_in_place(building: &Path, folder: &Path, stamp: &str) -> StoreResult<Path
             Err(_) => {}
         }
         // A file system without links: the name is taken with an empty file, which the rename replaces.
-        let named = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .and_then(|_| std::fs::rename(building, &path));
+        let named = make_new(&path, 0o600).and_then(|_| std::fs::rename(building, &path));
         match named {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -1,7 +1,7 @@
-use super::super::SqliteStore;
-use super::super::testing::{fill, legacy_db};
 use rusqlite::Connection;
 
+use super::super::SqliteStore;
+use super::super::testing::{fill, legacy_db};
 use super::*;
 use crate::store::{Access, Health, open};
 
