@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from updaters.api_client import ApiClient
 from updaters.cli import main
 from updaters.daily_updater import DailyUpdater
 from updaters.errors import ConfigurationError, UpdaterError
-from updaters.settings import load_settings
+from updaters.settings import check_settings, complete_settings, load_settings
 
 SECRET = "sesame-31/+&x"
 
@@ -284,11 +285,18 @@ def test_an_exception_carries_no_key_wherever_it_is_taken(
     object.__setattr__(settings, "__dict__", {**vars(settings), "api_base_url": "http://far/v3"})
     catch(lambda: ApiClient(settings).get("committee-meeting/119"))
     catch(lambda: ApiClient(settings).check_rate_limit())
+    catch(lambda: Settings(api_key=f"{SECRET} with blanks"))
+    catch(lambda: setattr(settings, "api_key", f"{SECRET} with blanks"))
+    completed = complete_settings(SimpleNamespace(api_key=f"{SECRET} with blanks"))
+    catch(lambda: check_settings(completed))
+    catch(lambda: setattr(completed, "api_key", f"{SECRET} with blanks"))
+    settings.__dict__["rate_limit"] = 0
+    catch(lambda: check_settings(settings))
     monkeypatch.setenv("RATE_LIMIT", "many")
     catch(Settings)
     catch(load_settings)
     catch(DailyUpdater)
-    assert len(found) == 7
+    assert len(found) == 12
     for exc in found:
         told = [repr(exc), str(exc), pickle.dumps(exc).decode("latin-1")]
         for limit in (False, True):

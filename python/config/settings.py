@@ -214,6 +214,8 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as exc:
+            # A crash reporter shows a frame's variables.
+            values.clear()
             _refuse(exc)
         except (OSError, UnicodeDecodeError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
@@ -223,6 +225,7 @@ class Settings(BaseSettings):
         try:
             super().__setattr__(name, value)
         except ValidationError as exc:
+            value = None
             _refuse(exc)
 
     @classmethod
@@ -413,6 +416,14 @@ def check(settings: Any) -> None:
     Raises `SettingsError`: one line that names the variables. A value that would have to be
     converted first is refused as well: it is used as it stands.
     """
+    wrong = _wrong(settings)
+    if wrong:
+        more = f"; and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
+        raise SettingsError("; ".join(wrong[:_TOLD]) + more)
+
+
+def _wrong(settings: Any) -> list[str]:
+    """What `check` complains about; values are gone with this frame."""
     scratch = Settings.model_construct()
     wrong = []
     for field in Settings.model_fields:
@@ -429,9 +440,7 @@ def check(settings: Any) -> None:
             wrong.append(
                 f"{_shown(field, given)}: should be {wanted}, not of type {type(given).__name__}"
             )
-    if wrong:
-        more = f"; and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
-        raise SettingsError("; ".join(wrong[:_TOLD]) + more)
+    return wrong
 
 
 @lru_cache(maxsize=1)

@@ -147,12 +147,18 @@ class CompletedSettings:
         return getattr(ours, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        theirs, ours, settled = self.__dict__["_parts"]
+        # What raises has no variables that hold a secret: crash reporters show those of each frame.
+        ours = self.__dict__["_parts"][1]
         if name not in type(ours).model_fields:
-            setattr(theirs, name, value)
+            setattr(self.__dict__["_parts"][0], name, value)
             return
         with _errors_in_one_line(own_module(), name):
-            setattr(ours, name, value)
+            try:
+                setattr(ours, name, value)
+            except own_module().SettingsError:
+                value = None
+                raise
+        theirs, _, settled = self.__dict__["_parts"]
         # Frozen, or without room for it: what counts here is ours.
         with contextlib.suppress(Exception):
             setattr(theirs, name, value)
