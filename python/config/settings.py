@@ -123,6 +123,10 @@ class Settings(BaseSettings):
         repr=False,
         description="the key; never shown in a log, an error or a repr",
     )
+    api_allow_http: bool = Field(
+        default=False,
+        description="let a key of your own go to another machine over plain `http://`",
+    )
     api_base_url: str = Field(
         default="https://api.congress.gov/v3", description="another server, such as the sandbox"
     )
@@ -210,6 +214,8 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as exc:
+            # A crash reporter shows a frame's variables.
+            values.clear()
             _refuse(exc)
         except (OSError, UnicodeDecodeError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
@@ -219,6 +225,7 @@ class Settings(BaseSettings):
         try:
             super().__setattr__(name, value)
         except ValidationError as exc:
+            value = None
             _refuse(exc)
 
     @classmethod
@@ -298,9 +305,13 @@ class Settings(BaseSettings):
             raise ValueError("should hold no user name or password")
         if "?" in value or "#" in value:
             raise ValueError("should hold no query; the key belongs into CONGRESS_API_KEY")
-        key = info.data.get("api_key", DEMO_KEY)
-        if parts.scheme == "http" and key != DEMO_KEY and not _is_loopback(parts.hostname or ""):
-            raise ValueError("the key would go over the network in the clear; use https")
+        secret = info.data.get("api_key", DEMO_KEY) != DEMO_KEY
+        allowed = info.data.get("api_allow_http", False) or _is_loopback(parts.hostname or "")
+        if parts.scheme == "http" and secret and not allowed:
+            raise ValueError(
+                "the key would go over the network in the clear; use https, or allow it with "
+                "API_ALLOW_HTTP=true"
+            )
         return value
 
     @field_validator("database_path", "log_file", mode="before")
@@ -313,6 +324,14 @@ class Settings(BaseSettings):
     def _a_path(cls, value: str) -> str:
         if not value.strip() or "\0" in value:
             raise ValueError("should be the path of a file")
+        return value
+
+    @field_validator("database_path")
+    @classmethod
+    def _no_uri(cls, value: str) -> str:
+        # Nobody who writes this means a file that is called so.
+        if value.strip() == ":memory:" or re.match(r"\s*(file|sqlite\w*):", value, re.I):
+            raise ValueError("should be the path of a file, not a URI and not in memory")
         return value
 
     @field_validator("historical_z_threshold")
@@ -357,8 +376,18 @@ def describe(exc: ValidationError) -> str:
         field = str(error["loc"][0]) if error["loc"] else "settings"
         message = _WORDS.get(error["type"]) or error["msg"]
         message = message.removeprefix("Value error, ").removeprefix("Input ")
+        message = _without_values(message, field, error["input"])
         lines.append(f"{_shown(field, error['input'])}: {message}")
     return "; ".join(lines).replace("\n", " ")
+
+
+def _without_values(message: str, field: str, value: Any) -> str:
+    """A checkout's own validator may quote the secret, or one of all that it was given."""
+    given = value.items() if isinstance(value, Mapping) else [(field, value)]
+    secrets = {str(one) for name, one in given if one and SECRET_NAMES.search(str(name))}
+    for secret in sorted(secrets, key=len, reverse=True):
+        message = message.replace(secret, "****")
+    return message
 
 
 def _without_secrets(address: str) -> str:
@@ -370,7 +399,8 @@ def _without_secrets(address: str) -> str:
 def _shown(field: str, value: Any) -> str:
     """The variables that set `field`, and what it was given where that is no secret."""
     names = " or ".join(variables(field))
-    if SECRET_NAMES.search(field):
+    # What is no single value is all of them, the secrets too.
+    if SECRET_NAMES.search(field) or not isinstance(value, str | int | float | PurePath | None):
         return names
     return f"{names}={_without_secrets(str(value))[:60]!r}"
 
@@ -386,6 +416,14 @@ def check(settings: Any) -> None:
     Raises `SettingsError`: one line that names the variables. A value that would have to be
     converted first is refused as well: it is used as it stands.
     """
+    wrong = _wrong(settings)
+    if wrong:
+        more = f"; and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
+        raise SettingsError("; ".join(wrong[:_TOLD]) + more)
+
+
+def _wrong(settings: Any) -> list[str]:
+    """What `check` complains about; values are gone with this frame."""
     scratch = Settings.model_construct()
     wrong = []
     for field in Settings.model_fields:
@@ -402,9 +440,7 @@ def check(settings: Any) -> None:
             wrong.append(
                 f"{_shown(field, given)}: should be {wanted}, not of type {type(given).__name__}"
             )
-    if wrong:
-        more = f"; and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
-        raise SettingsError("; ".join(wrong[:_TOLD]) + more)
+    return wrong
 
 
 @lru_cache(maxsize=1)

@@ -263,6 +263,9 @@ def run_statistics(past: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def calls_alert(anomalies: int, critical: int) -> bool: ...
 def drain_logs() -> None: ...
+def redact(text: str, secrets: Sequence[str], anywhere: bool = False) -> str:
+    """The text without the secrets, however coded; words go only where they are called a key."""
+
 def in_thread(callable: Callable[[], Any]) -> Awaitable[Any]:
     """Run a callable in a thread of its own, awaitable from asyncio."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from updaters import _native
+from updaters.logs import Hidden
 
 __all__ = ["ApiClient", "CircuitBreaker"]
 
@@ -59,7 +60,8 @@ class ApiClient:
         enabled = settings.circuit_breaker_enabled
         return {
             "base_url": settings.api_base_url,
-            "api_key": settings.api_key,
+            # A traceback may show it, with the variables of a frame.
+            "api_key": Hidden(settings.api_key),
             "rate_limit": settings.rate_limit,
             "connect_timeout": float(settings.connect_timeout),
             "read_timeout": float(settings.read_timeout),
@@ -69,6 +71,7 @@ class ApiClient:
             "breaker_threshold": settings.circuit_breaker_threshold if enabled else None,
             "breaker_timeout": float(settings.circuit_breaker_timeout),
             "max_concurrency": settings.max_concurrency,
+            "allow_http": bool(getattr(settings, "api_allow_http", False)),
         }
 
     @property

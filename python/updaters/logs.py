@@ -17,12 +17,23 @@ __all__ = ["OnceFilter", "SecretFilter", "mask", "printable", "secrets_of", "set
 
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 MASK = "****"
-#: Shorter values would turn up in innocent words.
-_SHORTEST = 6
+#: Their addresses have a password in them.
+_SERVERS = ("postgres_url", "database_url")
 _SHORTEST_PATH = 12
 _OURS = "_updaters_own"
-#: Control characters, line breaks of every kind, and bytes of a file's name that are no text.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+#: Control characters, line breaks of every kind, what is invisible or turns the direction of
+#: writing, and bytes of a file's name that are no text.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+class Hidden(str):
+    """A secret for passing on, which its `repr` does not show."""
+
+    def __repr__(self) -> str:
+        return f"'{MASK}'"
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -36,27 +47,35 @@ def printable(text: str, keep: str = "") -> str:
 
 def secrets_of(settings: Any) -> list[str]:
     """The values that must not be seen, longest first; the public demo key is none."""
-    names = ("api_key", "sendgrid_api_key", "notification_webhook_url")
+    names = ("notification_webhook_url", "api_key", "sendgrid_api_key", *_SERVERS)
     values = [getattr(settings, name, None) for name in names]
+    hook = values[0] if isinstance(values[0], str) else ""
     # The path of a webhook is its password, which other libraries name without the host.
-    path = re.sub(r"^\w+://[^/]*", "", values[2]) if isinstance(values[2], str) else ""
+    path = re.sub(r"^\w+://[^/]*", "", hook)
     if len(path) >= _SHORTEST_PATH:
         values.append(path)
-    found = {value for value in values if isinstance(value, str) and len(value) >= _SHORTEST}
-    return sorted(found - {"DEMO_KEY"}, key=len, reverse=True)
+    found = {value for value in values if isinstance(value, str) and value}
+    return sorted(map(Hidden, found - {"DEMO_KEY"}), key=len, reverse=True)
 
 
-def mask(text: str, secrets: Iterable[str]) -> str:
-    """`text` without the secrets, and without the value of any `api_key=` in it."""
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    if "api_key=" in text.lower():
-        text = re.sub(r"(api_key=)[^&\s'\"]+", rf"\1{MASK}", text, flags=re.IGNORECASE)
-    return text
+def mask(text: str, secrets: Iterable[str], *, anywhere: bool = False) -> str:
+    """`text` without the secrets, however they are coded, and without the value of any `api_key=`.
+
+    One that could be a word goes only where it is called a key, unless `anywhere`.
+    """
+    from updaters._native import redact
+
+    return redact(_whole(text), [_whole(secret) for secret in secrets], anywhere)
+
+
+def _whole(text: str) -> str:
+    """Bytes of a file's name that are no text, which native strings cannot hold, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class SecretFilter(logging.Filter):
-    """Masks secrets in messages, in their arguments and in the text of exceptions."""
+    """Masks secrets in messages, in their arguments and in the text of exceptions; a message stays
+    on one line, whatever handler writes it."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
@@ -68,7 +87,7 @@ class SecretFilter(logging.Filter):
         except (TypeError, ValueError, KeyError):
             # Arguments that do not fit their format: logging itself will complain about them.
             return True
-        clean = mask(message, self.secrets)
+        clean = printable(mask(message, self.secrets))
         if clean != message:
             record.msg, record.args = clean, None
         if record.exc_info and not record.exc_text:

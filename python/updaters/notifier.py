@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from updaters import notices
 from updaters.limited import call_within
-from updaters.logs import mask, secrets_of
+from updaters.logs import mask, printable, secrets_of
 from updaters.notices import Notice, combined
 from updaters.values import plain, shortened
 
@@ -131,7 +131,7 @@ class Notifier:
 
     def deliver(self, notice: Notice) -> Delivery:
         """Send at once, whether or not notifications are enabled, and say what became of it."""
-        title, message = self._clean(notice.title), self._clean(notice.message)
+        title, message = printable(self._clean(notice.title)), self._clean(notice.message)
         details = shortened(self._cleaned(plain(notice.metadata))) if notice.metadata else {}
         kind = self.settings.notification_type
         trouble = self.unusable()
@@ -214,7 +214,8 @@ class Notifier:
         return ""
 
     def _clean(self, text: str) -> str:
-        return mask(text, secrets_of(self.settings))
+        # What turns the direction of writing, or hides, could make something else of the rest.
+        return printable(mask(text, secrets_of(self.settings)), keep="\n\t")
 
     def _cleaned(self, value: Any) -> Any:
         """A plain value without secrets in its texts and names."""

@@ -287,7 +287,10 @@ def _write(target: str, partial: Partial) -> dict[str, int]:
     counts = partial.counts()
     written = f"{target}.writing"
     try:
-        with open(written, "wb") as file:
+        # Made anew: nothing is written through a link of that name.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(written)
+        with open(written, "xb") as file:
             _write_lines(file, _lines({**partial.header, **counts}, partial))
             file.flush()
             os.fsync(file.fileno())

@@ -46,6 +46,8 @@ _DISCORD_HOST = re.compile(r"(?:(?:ptb|canary)\.)?discord(?:app)?\.com")
 _DISCORD_PATH = re.compile(r"/api(?:/v\d+)?/webhooks/(\d+)/([\w-]+)/?")
 #: What would call people in Discord.
 _MENTION = re.compile(r"@(?=everyone|here|[!&]?\d)")
+#: What would show a link there as something else.
+_LINK = re.compile(r"\](?=\()")
 
 
 class _Hush(logging.Filter):
@@ -104,7 +106,9 @@ def webhook(url: str, body: Mapping[str, Any], text: str, time_limit: float) -> 
             "thread": parse_qs(parts.query).get("thread_id", [None])[0],
             "avatar": False,
         }
-        title, text = (_MENTION.sub("@\u200b", part) for part in (title, text))
+        title, text = (
+            _LINK.sub("]\u200b", _MENTION.sub("@\u200b", part)) for part in (title, text)
+        )
         return _send(NotifyDiscord, given, title, text, body["severity"], _secrets_in(url))
     return _json(url, body, options)
 
@@ -199,7 +203,7 @@ def _send(
         why = str(exc)
     except Exception as exc:
         why = words_of(exc)
-    return printable(mask(why, secrets))[: 2 * _WIDEST]
+    return printable(mask(why, secrets, anywhere=True))[: 2 * _WIDEST]
 
 
 class _Requests:

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from updaters.errors import ConfigurationError
+from updaters.logs import mask, secrets_of
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -146,12 +147,18 @@ class CompletedSettings:
         return getattr(ours, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        theirs, ours, settled = self.__dict__["_parts"]
+        # What raises has no variables that hold a secret: crash reporters show those of each frame.
+        ours = self.__dict__["_parts"][1]
         if name not in type(ours).model_fields:
-            setattr(theirs, name, value)
+            setattr(self.__dict__["_parts"][0], name, value)
             return
         with _errors_in_one_line(own_module(), name):
-            setattr(ours, name, value)
+            try:
+                setattr(ours, name, value)
+            except own_module().SettingsError:
+                value = None
+                raise
+        theirs, _, settled = self.__dict__["_parts"]
         # Frozen, or without room for it: what counts here is ours.
         with contextlib.suppress(Exception):
             setattr(theirs, name, value)
@@ -302,15 +309,30 @@ def _errors_in_one_line(own: ModuleType, what: str = "config/settings.py") -> It
     except own.SettingsError as exc:
         raise ConfigurationError(str(exc)) from None
     except Exception as exc:
-        text = " ".join(str(exc).split())[:200]
-        raise ConfigurationError(f"{what} cannot be used: {type(exc).__name__}: {text}") from exc
+        told = " ".join(str(exc).split())
+        text = mask(told, _secrets(own))
+        # Whoever shows the cause as well would show what it quotes.
+        cause = exc if text == told else None
+        name = type(exc).__name__
+        raise ConfigurationError(f"{what} cannot be used: {name}: {text[:200]}") from cause
+
+
+def _secrets(own: ModuleType) -> list[str]:
+    """As far as they can be read where the settings as a whole cannot."""
+    with contextlib.suppress(own.SettingsError):
+        return secrets_of(own.Settings())
+    return []
 
 
 def _refuse_server(settings: "Settings") -> None:
     name = None
     if settings.postgres_url:
         name = "POSTGRES_URL"
-    elif (settings.database_url or "").startswith(("postgres:", "postgresql:", "postgresql+")):
+    elif (
+        (settings.database_url or "")
+        .lower()
+        .startswith(("postgres:", "postgresql:", "postgresql+"))
+    ):
         name = "DATABASE_URL"
     if name:
         raise ConfigurationError(

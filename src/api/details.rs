@@ -175,9 +175,16 @@ fn meeting_of(mut answer: Value, wanted: &Wanted, endpoint: &str) -> Result<Valu
         }
     };
     if named != wanted.event_id.trim() {
-        let named: String = named.chars().take(60).collect();
-        let detail = format!("the answer is about another event ({named})");
-        return Err(nonsense(detail));
+        // Only what looks like an id is told: a server may have put there anything that was sent to it.
+        let digits = named.len() <= 20 && named.bytes().all(|byte| byte.is_ascii_digit());
+        let which = if digits {
+            format!(" ({named})")
+        } else {
+            String::new()
+        };
+        return Err(nonsense(format!(
+            "the answer is about another event{which}"
+        )));
     }
     let own = meeting
         .get("updateDate")

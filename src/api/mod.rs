@@ -15,6 +15,7 @@ mod patience;
 mod raw;
 mod redirect;
 mod retry;
+mod secret;
 mod settings;
 
 pub use breaker::{Breaker, BreakerState, BreakerStats};
@@ -28,7 +29,8 @@ pub use endpoint::segment;
 pub use listing::list_meetings;
 pub use raw::{Raw, fetch_raw};
 pub use retry::RetryStats;
-pub use settings::{BreakerSettings, ClientSettings, DEMO_KEY, Secret};
+pub use secret::{MASK, Secret, redact};
+pub use settings::{BreakerSettings, ClientSettings, DEMO_KEY};
 
 use std::future::Future;
 

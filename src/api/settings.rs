@@ -7,49 +7,13 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use url::{Host, Url};
 
-use super::ApiError;
+use super::{ApiError, Secret};
 
 /// The public key that everyone may use.
 pub const DEMO_KEY: &str = "DEMO_KEY";
 
 /// The longest time-out that makes sense.
 const LONGEST: Duration = Duration::from_secs(3600);
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself: for the request header, nothing else.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// `text` without the secret, should somebody have echoed it.
-    pub fn redact(&self, text: &str) -> String {
-        if self.0.is_empty() || self.0 == DEMO_KEY {
-            text.to_owned()
-        } else {
-            text.replace(&self.0, "***")
-        }
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(***)")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// When the circuit breaker opens, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -133,7 +97,8 @@ impl ClientSettings {
             && self.api_key.expose() != DEMO_KEY
         {
             return Err(setting(
-                "API_BASE_URL: the key would go over the network in the clear; use https",
+                "API_BASE_URL: the key would go over the network in the clear; use https, or allow it \
+                 with API_ALLOW_HTTP=true",
             ));
         }
         if self.rate_limit == 0 {

@@ -79,9 +79,14 @@ pub struct Meeting {
 impl Meeting {
     /// The public page: the one a video names, else built from congress, chamber and event id in the
     /// same form (`https://www.congress.gov/event/119th-congress/house-event/118296`).
+    /// `None` where the event id would lead to another page.
     pub fn congress_gov_url(&self) -> Option<String> {
         if let Some(page) = &self.event_page {
             return Some(page.clone());
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if !self.event_id.bytes().all(plain) {
+            return None;
         }
         let congress = self.congress?;
         let chamber = match self.chamber? {

@@ -25,5 +25,5 @@ pub use document::{MeetingDocument, Slot, Transcript, WitnessDocument, match_slo
 pub use meeting::{Issue, ListItem, Meeting, MeetingStatus, MeetingType, Notice, Parsed};
 pub use parse::{ListPage, parse_list_item, parse_list_page, parse_meeting};
 pub use person::{Witness, name_key, organization_key, split_name, without_courtesy};
-pub use text::one_line;
+pub use text::{is_visible_line, on_one_line, one_line};
 pub use video::{Video, VideoType, pick_video};

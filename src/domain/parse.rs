@@ -12,8 +12,11 @@ use super::related::{
 use super::video::{best, classify};
 use super::{
     Chamber, DateTime, ListItem, Meeting, MeetingStatus, MeetingType, Notice, Parsed, Video,
-    VideoType, one_line, parse_datetime,
+    VideoType, is_visible_line, on_one_line, parse_datetime,
 };
+
+/// Of an event id: none is near it, and it goes into an address.
+const LONGEST_ID: usize = 200;
 
 /// A list page, as far as it could be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,11 +94,30 @@ fn read_meeting(reader: &mut Reader, object: Object<'_>) -> Meeting {
     }
 }
 
-/// Any text is accepted, and any whole number; empty text counts as absent.
+/// Any visible text on one line is accepted as it is, and any whole number; empty text counts as absent.
+/// What would have to be cleaned first is refused: it could turn into the id of another event.
 fn read_event_id(reader: &mut Reader, object: Object<'_>) -> Option<String> {
     let value = object.get("eventId")?;
     match value {
-        Value::String(text) => one_line(text),
+        Value::String(text) => {
+            let id = text.trim();
+            let problem = if id.chars().count() > LONGEST_ID {
+                "must not be longer than 200 characters"
+            } else if is_visible_line(id) {
+                return Some(id.to_owned()).filter(|id| !id.is_empty());
+            } else {
+                "must not hold line breaks or invisible characters"
+            };
+            let path = object.path.key("eventId");
+            reader.issue(
+                path,
+                format!(
+                    "{path} {problem}, got '{}'",
+                    on_one_line(&id.chars().take(80).collect::<String>())
+                ),
+            );
+            None
+        }
         Value::Number(number) => match Reader::whole_number(value) {
             Ok(whole) => whole.map(|id| id.to_string()),
             Err(_) if number.is_u64() => Some(number.to_string()),

@@ -1,5 +1,7 @@
 //! Text: one clean line for the store, folded words for comparing.
 
+use std::fmt::Write as _;
+
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// One line of clean text: runs of white space become one space, invisible characters go, nothing else
@@ -41,6 +43,43 @@ fn is_invisible(c: char) -> bool {
         || matches!(c,
             '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether each character can be seen, but for single-width spaces: nothing that breaks the line, steers a
+/// terminal, or hides.
+pub fn is_visible_line(text: &str) -> bool {
+    text.chars()
+        .all(|c| c == ' ' || !(c.is_whitespace() || is_unseen(c)))
+}
+
+/// The text on one line, with escapes such as `\\n` and `\\u202e` for what cannot be seen.
+pub fn on_one_line(text: &str) -> String {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        // Writing to a String cannot fail.
+        let _ = match (c, u32::from(c)) {
+            ('\n', _) => line.write_str("\\n"),
+            ('\r', _) => line.write_str("\\r"),
+            ('\t', _) => line.write_str("\\t"),
+            (' ', _) => line.write_char(c),
+            _ if !(c.is_whitespace() || is_unseen(c)) => line.write_char(c),
+            (_, code @ ..=0xff) => write!(line, "\\x{code:02x}"),
+            (_, code @ ..=0xffff) => write!(line, "\\u{code:04x}"),
+            (_, code) => write!(line, "\\U{code:08x}"),
+        };
+    }
+    line
+}
+
+/// Invisible, or a line's end in Unicode, or a character for nothing but hidden marks.
+fn is_unseen(c: char) -> bool {
+    is_invisible(c)
+        || matches!(c,
+            '\u{61c}' | '\u{180e}' | '\u{2028}' | '\u{2029}' | '\u{206a}'..='\u{206f}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The words of a text without case, accents and punctuation, with single spaces between. Full stops and
@@ -169,6 +208,24 @@ mod tests {
             ["jose", "obrien", "luk", "us", "aesir"]
         );
         assert_eq!(folded_letters("de La Bruyère 3rd"), "delabruyererd");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_told_by_escapes() {
+        let text = "a\u{a0}\nb\r\t\0\x1b[31m\u{85}\u{200b}\u{202e}\u{2028}\u{e0041} \u{e9}";
+        let told = r"a\xa0\nb\r\t\x00\x1b[31m\x85\u200b\u202e\u2028\U000e0041 é";
+        assert_eq!(on_one_line(text), told);
+        assert!(is_visible_line("１２３ е\u{301} a b"));
+        for hidden in [
+            "a\nb",
+            "a\u{a0}b",
+            "1\u{200d}2",
+            "\u{202e}1",
+            "\u{e0031}",
+            "\x7f",
+        ] {
+            assert!(!is_visible_line(hidden), "{hidden:?}");
+        }
     }
 
     proptest::proptest! {

@@ -49,7 +49,7 @@ fn seconds(py: Python<'_>, name: &str, value: f64) -> PyResult<Duration> {
 impl Client {
     /// `settings`: `base_url`, `api_key`, `rate_limit`, `connect_timeout`, `read_timeout`,
     /// `request_timeout`, `retry_attempts`, `backoff_factor`, `breaker_threshold` (None: no breaker),
-    /// `breaker_timeout`, `max_concurrency`.
+    /// `breaker_timeout`, `max_concurrency`, and `allow_http` where it is.
     #[new]
     fn new(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
         let get = |name: &str| settings.as_any().get_item(name);
@@ -73,6 +73,10 @@ impl Client {
             backoff_factor: get("backoff_factor")?.extract()?,
             breaker,
             max_concurrency: get("max_concurrency")?.extract()?,
+            allow_insecure: match settings.get_item("allow_http")? {
+                Some(allowed) => allowed.extract()?,
+                None => false,
+            },
             ..ClientSettings::default()
         };
         let inner = api::Client::new(settings).map_err(|err| errors::api(py, &err))?;

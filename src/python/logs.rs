@@ -16,6 +16,7 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
+use crate::domain::on_one_line;
 use crate::store::forking;
 
 struct Record {
@@ -84,6 +85,8 @@ impl<S: Subscriber> Layer<S> for Queue {
             Some(rest) => (50, rest.to_owned()),
             None => (number(*event.metadata().level()), message.0),
         };
+        // What upstream or a file's name has in it must not pass for a record of its own.
+        let message = on_one_line(&message);
         let record = Record {
             target: event.metadata().target(),
             level,

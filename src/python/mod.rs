@@ -31,6 +31,15 @@ fn drain_logs(py: Python<'_>) -> PyResult<()> {
     logs::drain(py)
 }
 
+/// `text` without the secrets, in whatever form they stand there.
+#[pyfunction]
+#[pyo3(signature = (text, secrets, anywhere = false))]
+#[allow(clippy::needless_pass_by_value)] // as Python hands it over
+fn redact(text: &str, secrets: Vec<String>, anywhere: bool) -> String {
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    crate::api::redact(text, &secrets, anywhere)
+}
+
 /// Runs a callable in a thread of its own, awaitable from asyncio. Cancelling the awaitable does not
 /// stop the thread: whoever cancels asks it to wind down.
 #[pyfunction]
@@ -67,6 +76,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(vitals::to_be_added, m)?)?;
     m.add_function(wrap_pyfunction!(drain_logs, m)?)?;
     m.add_function(wrap_pyfunction!(in_thread, m)?)?;
+    m.add_function(wrap_pyfunction!(redact, m)?)?;
     faults::register(m)?;
     verify::register(m)?;
     sandbox::register(m)

@@ -67,13 +67,8 @@ impl RunLock {
         let fail = |error: io::Error| lock_error(database, &lock_file, &error);
         let mut tries = 0;
         loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&lock_file)
-                .map_err(fail)?;
+            let mut file =
+                opened(OpenOptions::new().write(true).create(true), &lock_file).map_err(fail)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -115,7 +110,7 @@ impl RunLock {
         let lock_file = lock_file_of(database);
         let fail = |error: io::Error| lock_error(database, &lock_file, &error);
         for _ in 0..TRIES {
-            let mut file = match File::open(&lock_file) {
+            let mut file = match opened(&mut OpenOptions::new(), &lock_file) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(fail(error)),
@@ -172,6 +167,24 @@ fn lock_file_of(database: &Path) -> PathBuf {
         .into_os_string();
     name.push(SUFFIX);
     PathBuf::from(name)
+}
+
+/// The lock file itself. What a link leads to would be emptied, and a pipe be waited for.
+fn opened(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file = match options.read(true).truncate(false).open(path) {
+        #[cfg(unix)]
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            return Err(io::Error::other("it is a link; remove it"));
+        }
+        other => other?,
+    };
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no ordinary file; remove it"))
+    }
 }
 
 #[cfg(unix)]
@@ -341,6 +354,34 @@ mod tests {
             RunLock::acquire(&link, "x"),
             Err(StoreError::Running { .. })
         ));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_is_none_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("x.db");
+        let (lock_file, others) = (lock_file_of(&database), dir.path().join("others"));
+        std::fs::write(&others, "theirs").unwrap();
+        std::os::unix::fs::symlink(&others, &lock_file).unwrap();
+        for error in [
+            RunLock::acquire(&database, "x").unwrap_err(),
+            RunLock::look(&database).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("it is a link"), "{error}");
+        }
+        assert_eq!(std::fs::read(&others).unwrap(), b"theirs");
+        std::fs::remove_file(&lock_file).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(&lock_file)
+            .status();
+        assert!(made.unwrap().success());
+        for error in [
+            RunLock::acquire(&database, "x").unwrap_err(),
+            RunLock::look(&database).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("no ordinary file"), "{error}");
+        }
     }
 
     #[test]

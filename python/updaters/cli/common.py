@@ -137,8 +137,9 @@ def choose_database(settings: Any, path: str | None) -> None:
         return
     try:
         settings.database_path = path
-    except ValueError:
-        raise ConfigurationError(f"--db {path!r}: should be the path of a file") from None
+    except ValueError as exc:
+        _, _, why = str(exc).rpartition(": ")
+        raise ConfigurationError(f"--db {path!r}: {why}") from None
 
 
 def open_database(args: argparse.Namespace, *, read_only: bool = False) -> "Database":

@@ -143,8 +143,9 @@ def _updater(args: argparse.Namespace) -> Any:
             # An empty variable of a script, which is not to turn the default ones off.
             raise ConfigurationError("--components: no name was given; leave it out, or name some")
     for event in args.event or ():
-        if not re.fullmatch(r"[\w.-]{1,64}", event):
-            raise ConfigurationError(f"--event {event!r}: should be an event id, such as 117521")
+        # Look-alikes of other scripts are no ids, and a mere dot would be a folder in an address.
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", event) or not event.strip("."):
+            raise ConfigurationError(f"--event {event!a}: should be an event id, such as 117521")
     if args.wait is not None and not 0 <= args.wait <= 86_400:
         raise ConfigurationError(f"--wait {args.wait:g}: should be 0 to 86400 seconds")
     updater = DailyUpdater(

@@ -71,7 +71,10 @@ def replace(path: str | os.PathLike[str], content: str) -> None:
     temporary = f"{name}.{os.getpid()}.tmp"
     with _told(os.fspath(path), "it was left as it was"):
         try:
-            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
+            # What a killed program left; and nobody else's file is written through a link.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
             with os.fdopen(file, "w", encoding="utf-8") as out:
                 os.fchmod(file, MODE)
                 out.write(content)

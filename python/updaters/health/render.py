@@ -96,8 +96,8 @@ def prometheus(health: Health) -> str:
 
 
 def _escaped(value: str) -> str:
-    # A path may hold bytes that are no text.
-    value = value.encode("utf-8", "backslashreplace").decode()
+    # A path may hold bytes that are no text, and what a terminal acts upon.
+    value = printable(value, keep="\n")
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

@@ -51,7 +51,10 @@ def write_bytes(path: Path, data: bytes) -> None:
     """The same for bytes."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
+        # Made anew: nothing is written through a link of that name.
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:
+            file.write(data)
         os.replace(part, path)
     except OSError as exc:
         part.unlink(missing_ok=True)

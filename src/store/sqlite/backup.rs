@@ -1,6 +1,6 @@
 //! Backups by SQLite's online backup: whole, also while the database is in use.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::classify::classify;
+use super::files::{connect_to_make, make_like, make_new};
 use super::init::{io_error, sync_folder};
 use super::integrity::quick_check;
 use super::{SqliteStore, locks, under_way};
@@ -39,6 +40,7 @@ impl SqliteStore {
         let building = under_way::name(&folder.join(format!("{PREFIX}{stamp}")), MARK);
         under_way::remove_left(folder, PREFIX, MARK);
         under_way::remove(&building);
+        make_like(&self.path, &building).map_err(|error| io_error(&building, &error))?;
         let outcome = self.copy_to(&building, interrupted).and_then(|()| {
             File::open(&building)
                 .and_then(|file| file.sync_all())
@@ -55,7 +57,7 @@ impl SqliteStore {
         let source_fails = |error| classify(error, &self.path, "backing up");
         let target_fails = |error| classify(error, target, "writing the backup");
         locks::install();
-        let mut copy = Connection::open(target).map_err(target_fails)?;
+        let mut copy = connect_to_make(target).map_err(target_fails)?;
         // The file is made anew: a crash half-way leaves no backup that anybody would trust.
         copy.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
             .map_err(target_fails)?;
@@ -127,11 +129,7 @@ fn put_in_place(building: &Path, folder: &Path, stamp: &str) -> StoreResult<Path
             Err(_) => {}
         }
         // A file system without links: the name is taken with an empty file, which the rename replaces.
-        let named = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .and_then(|_| std::fs::rename(building, &path));
+        let named = make_new(&path, 0o600).and_then(|_| std::fs::rename(building, &path));
         match named {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

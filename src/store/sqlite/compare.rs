@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
 use super::db::quoted;
+use super::files::connect;
 use super::locks;
 use crate::store::{Comparison, RowDifference, StoreError, StoreResult};
 
@@ -55,7 +56,7 @@ fn open(path: &Path) -> StoreResult<Connection> {
             path: path.to_path_buf(),
         });
     }
-    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|error| classify(error, path, "opening"))
 }
 

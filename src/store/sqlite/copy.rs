@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
-
 use super::classify::classify;
+use super::files::{connect_to_make, make_like};
 use super::init::io_error;
 use super::{SqliteStore, beside};
 use crate::store::{Access, StoreError, StoreResult};
@@ -12,7 +11,8 @@ use crate::store::{Access, StoreError, StoreResult};
 /// Copies `source` to `target`, which must not be there. The copy is one file in the source's own
 /// journal mode, so that what is measured on it holds for the original; the original is only read.
 pub fn copy(source: &Path, target: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<()> {
-    if target.exists() {
+    // A link that leads nowhere is somebody's, too.
+    if target.symlink_metadata().is_ok() {
         return Err(StoreError::Io {
             path: target.to_path_buf(),
             detail: "exists already; it was left as it is".to_owned(),
@@ -29,6 +29,7 @@ pub fn copy(source: &Path, target: &Path, interrupted: &dyn Fn() -> bool) -> Sto
 
 fn take(source: &Path, target: &Path, interrupted: &dyn Fn() -> bool) -> StoreResult<()> {
     let store = SqliteStore::open(source, Access::ReadOnly)?;
+    make_like(source, target).map_err(|error| io_error(target, &error))?;
     store.copy_to(target, interrupted)?;
     let mode: String = store
         .conn
@@ -36,7 +37,7 @@ fn take(source: &Path, target: &Path, interrupted: &dyn Fn() -> bool) -> StoreRe
         .map_err(|error| classify(error, source, "asking for the journal mode"))?;
     if mode.eq_ignore_ascii_case("wal") {
         let fails = |error| classify(error, target, "copying the database");
-        let conn = Connection::open(target).map_err(fails)?;
+        let conn = connect_to_make(target).map_err(fails)?;
         conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
             .map_err(fails)?;
         conn.close().map_err(|(_, error)| fails(error))?;
@@ -48,6 +49,8 @@ fn take(source: &Path, target: &Path, interrupted: &dyn Fn() -> bool) -> StoreRe
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::super::testing::{fill, legacy_db, new_db};
     use super::*;
 

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-
 use super::classify::classify;
+use super::files::{connect_to_make, make_new};
 use super::open::expect_file;
 use super::{beside, locks, migrate, under_way};
 use crate::faults::{Point, pass};
@@ -40,8 +39,11 @@ pub fn init(path: &Path) -> StoreResult<()> {
     std::fs::create_dir_all(&folder).map_err(io)?;
     let building = under_way::name(path, MARK);
     under_way::remove(&building);
-    let outcome = build(&building)
-        .map_err(|error| classify(error, path, "cannot make the database"))
+    let outcome = make_new(&building, 0o666)
+        .map_err(io)
+        .and_then(|_| {
+            build(&building).map_err(|error| classify(error, path, "cannot make the database"))
+        })
         .and_then(|()| put_in_place(&building, path, &folder).map_err(io));
     under_way::remove(&building);
     outcome
@@ -78,7 +80,7 @@ pub(super) fn refuse_dangling(path: &Path) -> StoreResult<()> {
 
 fn build(path: &Path) -> rusqlite::Result<()> {
     locks::install();
-    let conn = Connection::open(path)?;
+    let conn = connect_to_make(path)?;
     conn.execute_batch("PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL;")?;
     conn.execute_batch("BEGIN")?;
     conn.execute_batch(SCHEMA)?;

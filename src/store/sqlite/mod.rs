@@ -16,6 +16,7 @@ mod descriptors;
 mod documents;
 mod dump;
 mod figures;
+mod files;
 mod foreign;
 mod guard;
 mod health;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
 
 use super::classify::classify;
+use super::files::connect;
 use super::guard::Guard;
 use super::opened::Opened;
 use super::{OnClose, SqliteStore, locks};
@@ -134,7 +135,6 @@ impl SqliteStore {
         };
         locks::install();
         let opened = Opened::of(path);
-        // No URI: a path may contain `?`, `%` and `#`.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let fail = |error| {
             let error = match classify(error, path, "") {
@@ -155,7 +155,7 @@ impl SqliteStore {
                 error
             }
         };
-        let mut conn = Connection::open_with_flags(path, flags).map_err(fail)?;
+        let mut conn = connect(path, flags).map_err(fail)?;
         conn.busy_timeout(BUSY).map_err(fail)?;
         conn.set_prepared_statement_cache_capacity(256);
         // Plans do not hang on the values: else binding others compiles many a statement anew.

@@ -6,9 +6,10 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 
 use super::classify::classify;
+use super::files::{connect, make_like};
 use super::init::{file_name, folder_of, io_error, refuse_dangling, sync_or_warn};
 use super::open::expect_file;
 use super::{backup, beside, locks, migrate, under_way};
@@ -235,9 +236,9 @@ fn copy_checked(
 ) -> StoreResult<i64> {
     super::look_at(backup)?;
     // The content alone: a backup may be kept read-only, the database must not become so.
-    let copy = |from: &Path, to: &Path| {
-        let mut from = File::open(from).map_err(|error| io_error(from, &error))?;
-        let written = File::create(to).and_then(|mut to| {
+    let copy = |from_path: &Path, to: &Path| {
+        let mut from = File::open(from_path).map_err(|error| io_error(from_path, &error))?;
+        let written = make_like(from_path, to).and_then(|mut to| {
             std::io::copy(&mut from, &mut to)?;
             to.sync_all()
         });
@@ -255,7 +256,7 @@ fn copy_checked(
     let fails = |error| classify(error, backup, "checking the backup");
     locks::install();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(fresh, flags).map_err(fails)?;
+    let conn = connect(fresh, flags).map_err(fails)?;
     backup::check(&conn, backup)?;
     let missing = migrate::missing_core(&conn).map_err(fails)?;
     if !missing.is_empty() {

@@ -1,3 +1,5 @@
+use rusqlite::Connection;
+
 use super::super::SqliteStore;
 use super::super::testing::{fill, legacy_db};
 use super::*;
