@@ -103,6 +103,7 @@ def test_a_run_whose_disk_fails_at_any_write(
             world.folder, world.sandbox.url, MODULE, fails_at=at, errno=errno, once=once, **size
         )
         sound(world.path)
+        assert "deferred" not in json.loads(run.stdout), run.stdout
         stored = world.value("SELECT COUNT(*) FROM hearings WHERE event_id NOT LIKE '90_'")
         assert stored % SIZE == 0 or stored == 3 * SIZE + 3, told
         assert json.loads(run.stdout)["hearings_added"] >= stored, told
