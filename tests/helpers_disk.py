@@ -52,6 +52,8 @@ def on_disk(
         told = Path(elsewhere, "told")
         told.touch()
         env = {
+            # However busy the machine is: what is not fetched could not be stored either.
+            **dict.fromkeys(("CONNECT_TIMEOUT", "READ_TIMEOUT", "REQUEST_TIMEOUT"), "60"),
             **environment(folder, url, **variables),
             "LD_PRELOAD": library(),
             "DISK_UNDER": str(folder),

@@ -66,13 +66,10 @@ def test_what_is_no_file(
     make(world.path)
     before = os.lstat(world.path)
     fails(world, says=("database.db", says))
-    fails(world, "--dry-run", says=("database.db", says))
     assert world.sandbox.request_count == 0
     for words, told in (
         (("init",), init_says),
         (("restore", "backup.db"), init_says if "link" in init_says else says),
-        (("deferred",), "database.db"),
-        (("rollback", "--run", "1"), "database.db"),
     ):
         done = tool(world, *words, code=1)
         assert done.stderr.count("\n") == 1 and told in done.stderr, (words, done.stderr)

@@ -95,6 +95,7 @@ def writing_for(world: World, seconds: float) -> Iterator[None]:
         timer.join()
 
 
+@pytest.mark.parametrize("world", ["delete"], indirect=True)
 @pytest.mark.parametrize("seam", ["_identify_changes", "_process_batch", "_record_update_metrics"])
 def test_a_shell_that_writes_for_a_while_is_waited_for(world: World, seam: str) -> None:
     """At the first write, at a batch, at the record: both writers' rows are there in the end."""

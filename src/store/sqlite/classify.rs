@@ -5,14 +5,16 @@ use std::path::Path;
 
 use rusqlite::ffi::{self, ErrorCode};
 
-use super::beside;
 use super::init::io_error;
+use super::{beside, syscalls};
 use crate::store::StoreError;
 
 /// `what` says what was being done, for messages that would not tell by themselves.
 // By value, for `map_err`.
 #[allow(clippy::needless_pass_by_value)]
 pub(super) fn classify(error: rusqlite::Error, path: &Path, what: &str) -> StoreError {
+    // Of the call that failed just now, for what SQLite calls "disk I/O error" whatever it was.
+    let now = io::Error::last_os_error();
     let (code, message) = match &error {
         rusqlite::Error::SqliteFailure(code, message) => (*code, message.clone()),
         rusqlite::Error::SqlInputError {
@@ -29,33 +31,39 @@ pub(super) fn classify(error: rusqlite::Error, path: &Path, what: &str) -> Store
             };
         }
     };
-    // Of the call that failed just now, for what SQLite calls "disk I/O error" whatever it was.
-    let system = io::Error::last_os_error();
-    let detail = message.unwrap_or_else(|| ffi::code_to_str(code.extended_code).to_owned());
+    let said = message.unwrap_or_else(|| ffi::code_to_str(code.extended_code).to_owned());
     let path = path.to_path_buf();
     match code.code {
         _ if code.extended_code == ffi::SQLITE_READONLY_DBMOVED => StoreError::Replaced { path },
         ErrorCode::DiskFull => StoreError::DiskFull { path },
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => StoreError::ReadOnly { path, detail },
-        ErrorCode::DatabaseCorrupt => StoreError::Corrupt { path, detail },
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
+            StoreError::ReadOnly { path, detail: said }
+        }
+        ErrorCode::DatabaseCorrupt => StoreError::Corrupt { path, detail: said },
         ErrorCode::NotADatabase => StoreError::NotADatabase { path },
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Busy {
             path,
             waited_seconds: 0.0,
         },
-        ErrorCode::ConstraintViolation => StoreError::Constraint { message: detail },
+        ErrorCode::ConstraintViolation => StoreError::Constraint { message: said },
         ErrorCode::CannotOpen => match why_no_file(&path) {
             Some(error) => io_error(&path, &error),
             None => StoreError::Io {
                 path,
                 detail: format!(
                     "{}; check the permissions of the file and its folder",
-                    with_context(what, &detail)
+                    with_context(what, &said)
                 ),
             },
         },
         ErrorCode::SystemIoFailure if from_system(code.extended_code) => {
-            match io_error(&path, &system) {
+            let why = why_failed(code.extended_code).unwrap_or(now);
+            match io_error(&path, &why) {
+                // What was done since may have forgotten the reason.
+                _ if why.raw_os_error() == Some(0) => StoreError::Io {
+                    path,
+                    detail: with_context(what, &said),
+                },
                 StoreError::Io { path, detail } => StoreError::Io {
                     path,
                     detail: with_context(what, &detail),
@@ -65,11 +73,11 @@ pub(super) fn classify(error: rusqlite::Error, path: &Path, what: &str) -> Store
         }
         ErrorCode::SystemIoFailure | ErrorCode::FileLockingProtocolFailed => StoreError::Io {
             path,
-            detail: with_context(what, &detail),
+            detail: with_context(what, &said),
         },
         ErrorCode::OperationInterrupted => StoreError::Interrupted,
         _ => StoreError::Sql {
-            message: with_context(what, &detail),
+            message: with_context(what, &said),
         },
     }
 }
@@ -89,6 +97,16 @@ fn from_system(code: i32) -> bool {
             | ffi::SQLITE_IOERR_SHMSIZE
             | ffi::SQLITE_IOERR_SHMMAP
     )
+}
+
+/// Why a write failed, as it was noted then.
+fn why_failed(code: i32) -> Option<io::Error> {
+    let a_write = [
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_SHMSIZE,
+    ];
+    syscalls::why_failed().filter(|_| a_write.contains(&code))
 }
 
 /// SQLite could not make or open a file beside the database, and does not say why: a file of our own

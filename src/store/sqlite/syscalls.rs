@@ -4,7 +4,9 @@
 
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io;
 use std::sync::OnceLock;
 
 use rusqlite::ffi;
@@ -13,6 +15,30 @@ use super::descriptors;
 use crate::faults::{Point, reach};
 
 static INSTALLED: OnceLock<bool> = OnceLock::new();
+
+thread_local! {
+    /// Why the last write failed. What SQLite does before it reports that (closing, removing a journal)
+    /// may fail for other reasons, or leave no reason at all.
+    static FAILED: Cell<c_int> = const { Cell::new(0) };
+}
+
+/// Why this thread's last write failed, if it was not asked for yet.
+pub(super) fn why_failed() -> Option<io::Error> {
+    match FAILED.replace(0) {
+        0 => None,
+        number => Some(io::Error::from_raw_os_error(number)),
+    }
+}
+
+/// Notes why a call failed; -> its result.
+fn noted<R: PartialOrd + From<i8>>(result: R) -> R {
+    if result < R::from(0) {
+        let number = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        FAILED.set(number);
+        set_errno(number);
+    }
+    result
+}
 
 /// A function of whatever shape, as SQLite keeps them.
 pub(super) type Untyped = unsafe extern "C" fn();
@@ -55,11 +81,11 @@ fn may_write(fd: c_int, partly: impl Fn()) -> bool {
 unsafe extern "C" fn write(fd: c_int, data: *const c_void, count: usize) -> isize {
     // SAFETY: the arguments are SQLite's own, passed through, or half of them.
     let put = |count| unsafe { libc::write(fd, data, count) };
-    if may_write(fd, || _ = put(count / 2)) {
+    noted(if may_write(fd, || _ = put(count / 2)) {
         put(count)
     } else {
         -1
-    }
+    })
 }
 
 unsafe extern "C" fn pwrite(
@@ -70,20 +96,20 @@ unsafe extern "C" fn pwrite(
 ) -> isize {
     // SAFETY: as above.
     let put = |count| unsafe { libc::pwrite64(fd, data, count, offset) };
-    if may_write(fd, || _ = put(count / 2)) {
+    noted(if may_write(fd, || _ = put(count / 2)) {
         put(count)
     } else {
         -1
-    }
+    })
 }
 
 unsafe extern "C" fn ftruncate(fd: c_int, size: libc::off_t) -> c_int {
     if let Err(ordered) = reach(Point::Truncate, || name_of(fd)) {
         set_errno(ordered.errno);
-        return -1;
+        return noted(-1);
     }
     // SAFETY: as above.
-    unsafe { libc::ftruncate(fd, size) }
+    noted(unsafe { libc::ftruncate(fd, size) })
 }
 
 unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
