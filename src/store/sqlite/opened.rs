@@ -8,8 +8,8 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::beside;
 use super::open::Identity;
+use super::{beside, descriptors};
 use crate::store::{StoreError, StoreResult};
 
 /// The header of a database file.
@@ -23,7 +23,7 @@ pub(super) struct Opened {
     /// Where a symbolic link leads: what SQLite puts beside the file lies there.
     real: PathBuf,
     identity: Option<Identity>,
-    /// Kept open, as closing it would drop the locks that Python's own SQLite may hold on the file.
+    /// Kept open until the end, to notice what is done to the file under whatever name.
     file: Option<File>,
     /// As the transaction found it.
     before: Option<Seen>,
@@ -62,7 +62,7 @@ impl Stamp {
 
 impl Opened {
     pub(super) fn of(path: &Path) -> Self {
-        let file = File::open(path).ok();
+        let file = descriptors::reading(path).ok();
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         Self {
             real: std::fs::canonicalize(path).unwrap_or_else(|_| absolute.clone()),
@@ -155,6 +155,14 @@ impl Opened {
     fn stamp(&self) -> Option<Stamp> {
         let facts = self.file.as_ref()?.metadata().ok()?;
         Some(Stamp::of(&facts))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            descriptors::give_back(file);
+        }
     }
 }
 
