@@ -3,14 +3,17 @@
 //! Closing any descriptor of a file takes away all POSIX locks that the process has on that file (ours
 //! belong to the open file, see `locks`). So a descriptor of a file that somebody else in this process
 //! has open is not closed but kept, for the next connection of ours; and closed when nobody has it open
-//! any more.
+//! any more. Between the look and the closing nobody can take a lock: a lock of ours on the byte that
+//! everybody begins with is given back by the closing itself, after it took away whatever it takes away.
 
 #![allow(unsafe_code)]
 
 use std::any::Any;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::fs::File;
+use std::io;
 use std::os::fd::{FromRawFd, IntoRawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -22,8 +25,7 @@ type FileId = (libc::dev_t, libc::ino_t);
 struct Kept {
     fd: c_int,
     file: FileId,
-    /// Reading, or reading and writing.
-    access: c_int,
+    role: Role,
 }
 
 static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
@@ -98,50 +100,79 @@ unsafe fn reused(path: *const c_char, flags: c_int) -> Option<c_int> {
         let mut facts: libc::stat = std::mem::zeroed();
         (libc::stat(path, &raw mut facts) == 0).then_some((facts.st_dev, facts.st_ino))?
     };
-    let fits = |one: &Kept| one.file == file && one.access == flags & libc::O_ACCMODE;
+    let fits = |one: &Kept| one.file == file && access(one.fd) == flags & libc::O_ACCMODE;
     let at = kept.iter().position(fits)?;
     Some(kept.swap_remove(at).fd)
 }
 
-/// A descriptor of our own beside SQLite's, to look at the file.
-pub(super) fn open_to_read(path: &Path) -> Option<File> {
-    let name = CString::new(path.as_os_str().as_encoded_bytes()).ok()?;
-    // SAFETY: a path that ends with a zero; what was kept is ours alone.
-    let kept = unsafe { reused(name.as_ptr(), libc::O_RDONLY).map(|fd| File::from_raw_fd(fd)) };
-    kept.or_else(|| File::open(path).ok())
-}
-
-/// Closes such a descriptor; where that would take others' locks away, it is kept.
-pub(super) fn give_back(file: File) {
-    // SAFETY: the descriptor was the file's, and is nobody's now.
-    unsafe { close(file.into_raw_fd()) };
+/// Reading, or reading and writing.
+fn access(fd: c_int) -> c_int {
+    // SAFETY: a plain system call.
+    unsafe { libc::fcntl(fd, libc::F_GETFL) & libc::O_ACCMODE }
 }
 
 /// In place of `close`.
 pub(super) unsafe extern "C" fn close(fd: c_int) -> c_int {
-    let mut kept = kept();
-    // Nobody locks a journal or a WAL.
-    if let Some(file) = file_of(fd).filter(|_| !is_journal(fd)) {
-        let others = open_files(&kept, fd);
-        // Of a file that nobody else has open any more.
-        kept.retain(|one| {
-            let wanted = others.contains(&one.file);
-            if !wanted {
-                // SAFETY: a descriptor that is ours alone.
-                unsafe { libc::close(one.fd) };
+    match (file_of(fd), Role::of(fd)) {
+        (Some(file), role @ (Role::Database | Role::Shm)) => let_go(Kept { fd, file, role }),
+        // SAFETY: the argument is SQLite's own, passed through.
+        _ => unsafe { libc::close(fd) },
+    }
+}
+
+/// A file of a database that we read ourselves, wherever it stands; to be given back with `give_back`.
+pub(super) fn reading(path: &Path) -> io::Result<File> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    // Open for writing, for the lock that closing it takes.
+    for access in [libc::O_RDWR, libc::O_RDONLY] {
+        // SAFETY: a path that ends with a zero; the descriptor is nobody else's.
+        unsafe {
+            let fd = open(name.as_ptr(), access | libc::O_CLOEXEC, 0);
+            if fd >= 0 {
+                return Ok(File::from_raw_fd(fd));
             }
-            wanted
-        });
-        if others.contains(&file) && unlock(fd) {
-            // SAFETY: a plain system call.
-            let access = unsafe { libc::fcntl(fd, libc::F_GETFL) } & libc::O_ACCMODE;
-            kept.push(Kept { fd, file, access });
-            return 0;
         }
     }
-    drop(kept);
-    // SAFETY: the argument is SQLite's own, passed through.
-    unsafe { libc::close(fd) }
+    Err(io::Error::last_os_error())
+}
+
+/// Closes it as `close` does.
+pub(super) fn give_back(file: File) {
+    // SAFETY: a descriptor that is ours alone.
+    unsafe { close(file.into_raw_fd()) };
+}
+
+/// Closes this one, and those of the kept ones that nobody else needs any more; keeps it otherwise.
+fn let_go(this: Kept) -> c_int {
+    let mut kept = kept();
+    let fd = this.fd;
+    kept.push(this);
+    let taken = open_files(&kept);
+    let mut closing: Vec<bool> = kept
+        .iter()
+        .map(|one| !taken.contains(&one.file) && hold_off(one))
+        .collect();
+    if closing.contains(&true) {
+        let taken = open_files(&kept);
+        for (one, closing) in kept.iter().zip(&mut closing) {
+            *closing &= !taken.contains(&one.file);
+        }
+    }
+    let mut answer = 0;
+    let mut closing = closing.into_iter();
+    kept.retain(|one| {
+        // Those that stay have no lock; where there are no locks of our kind, all are closed.
+        if closing.next() == Some(false) && unlock(one.fd) {
+            return true;
+        }
+        // SAFETY: a descriptor that is ours alone.
+        let closed = unsafe { libc::close(one.fd) };
+        if one.fd == fd {
+            answer = closed;
+        }
+        false
+    });
+    answer
 }
 
 fn file_of(fd: c_int) -> Option<FileId> {
@@ -153,43 +184,85 @@ fn file_of(fd: c_int) -> Option<FileId> {
     }
 }
 
-fn is_journal(fd: c_int) -> bool {
-    std::fs::read_link(format!("/proc/self/fd/{fd}")).is_ok_and(|path| {
-        let path = path.as_os_str().as_encoded_bytes();
-        path.ends_with(b"-journal") || path.ends_with(b"-wal")
-    })
+/// What a file is to SQLite.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Database,
+    Shm,
+    /// A WAL or a rollback journal: nobody locks those.
+    Journal,
 }
 
-/// The files that this process has open otherwise than by this descriptor and the kept ones.
-fn open_files(kept: &[Kept], but: c_int) -> Vec<FileId> {
+impl Role {
+    fn of(fd: c_int) -> Self {
+        let path = std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
+        let path = path.as_os_str().as_encoded_bytes();
+        let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+        if path.ends_with(b"-shm") {
+            Self::Shm
+        } else if path.ends_with(b"-journal") || path.ends_with(b"-wal") {
+            Self::Journal
+        } else {
+            Self::Database
+        }
+    }
+
+    /// The byte that everybody has to lock first: SQLite's pending byte, and its "dead man's switch".
+    fn first_byte(self) -> libc::off_t {
+        match self {
+            Self::Shm => 128,
+            Self::Database | Self::Journal => 0x4000_0000,
+        }
+    }
+}
+
+/// The files that this process has open otherwise than by the kept ones.
+fn open_files(kept: &[Kept]) -> Vec<FileId> {
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
         return Vec::new();
     };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|fd| *fd != but && kept.iter().all(|one| one.fd != *fd))
+        .filter(|fd| kept.iter().all(|one| one.fd != *fd))
         .filter_map(file_of)
         .collect()
 }
 
+/// Keeps everybody from taking a lock on the file. False where somebody is just taking one, or has one
+/// on that byte.
+fn hold_off(one: &Kept) -> bool {
+    let byte = one.role.first_byte();
+    set_lock(one.fd, libc::F_WRLCK, byte, 1)
+        // Not open for writing, or no locks of this kind.
+        || matches!(
+            io::Error::last_os_error().raw_os_error(),
+            Some(libc::EBADF | libc::EINVAL)
+        )
+}
+
 /// Gives back the locks that closing it would have given back.
 fn unlock(fd: c_int) -> bool {
+    // A length of 0: all of the file.
+    set_lock(fd, libc::F_UNLCK, 0, 0)
+}
+
+/// `kind` is one of `F_WRLCK`, `F_UNLCK`, which are small.
+#[allow(clippy::cast_possible_truncation)]
+fn set_lock(fd: c_int, kind: c_int, start: libc::off_t, length: libc::off_t) -> bool {
     // SAFETY: plain system calls; the lock is ours.
     unsafe {
+        // `l_whence` is SEEK_SET, zero.
         let mut lock: libc::flock = std::mem::zeroed();
-        // `l_whence`, `l_start` and `l_len` stay 0: all of the file.
-        lock.l_type = UNLOCK;
+        lock.l_type = kind as libc::c_short;
+        lock.l_start = start;
+        lock.l_len = length;
         libc::fcntl(fd, libc::F_OFD_SETLK, &raw mut lock) == 0
     }
 }
 
-/// `F_UNLCK`, in the type that `struct flock` has for it.
-#[allow(clippy::cast_possible_truncation)]
-const UNLOCK: libc::c_short = libc::F_UNLCK as libc::c_short;
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
 
     use super::super::testing::new_db;
     use crate::store::Access;
@@ -214,7 +287,7 @@ mod tests {
         let theirs = std::fs::File::open(&path).unwrap();
         for _ in 0..5 {
             drop(SqliteStore::open(&path, Access::ReadWrite).unwrap());
-            assert_eq!(descriptors(&path), 3, "two are kept, and used again");
+            assert_eq!(descriptors(&path), 2, "one is kept, and used again");
         }
         drop(theirs);
         drop(SqliteStore::open(&path, Access::ReadWrite).unwrap());

@@ -13,6 +13,12 @@ mod db;
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod descriptors;
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+#[path = "descriptors_elsewhere.rs"]
+mod descriptors;
 mod documents;
 mod dump;
 mod figures;

@@ -257,6 +257,5 @@ impl Drop for SqliteStore {
         if wal_is_empty(&self.path) {
             self.set_on_close(OnClose::FoldWal);
         }
-        self.opened.let_go();
     }
 }

@@ -8,13 +8,8 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::beside;
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-use super::descriptors::{give_back, open_to_read};
 use super::open::Identity;
+use super::{beside, descriptors};
 use crate::store::{StoreError, StoreResult};
 
 /// The header of a database file.
@@ -28,7 +23,7 @@ pub(super) struct Opened {
     /// Where a symbolic link leads: what SQLite puts beside the file lies there.
     real: PathBuf,
     identity: Option<Identity>,
-    /// Kept open, as closing it would drop the locks that Python's own SQLite may hold on the file.
+    /// Kept open until the end, to notice what is done to the file under whatever name.
     file: Option<File>,
     /// As the transaction found it.
     before: Option<Seen>,
@@ -67,7 +62,7 @@ impl Stamp {
 
 impl Opened {
     pub(super) fn of(path: &Path) -> Self {
-        let file = open_to_read(path);
+        let file = descriptors::reading(path).ok();
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         Self {
             real: std::fs::canonicalize(path).unwrap_or_else(|_| absolute.clone()),
@@ -80,13 +75,6 @@ impl Opened {
             touched: false,
             left: None,
             wal: None,
-        }
-    }
-
-    /// Before SQLite closes the file: afterwards it would be others' locks that closing ours takes away.
-    pub(super) fn let_go(&mut self) {
-        if let Some(file) = self.file.take() {
-            give_back(file);
         }
     }
 
@@ -170,20 +158,12 @@ impl Opened {
     }
 }
 
-#[cfg(not(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
-fn open_to_read(path: &Path) -> Option<File> {
-    File::open(path).ok()
-}
-
-#[cfg(not(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
-fn give_back(file: File) {
-    drop(file);
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            descriptors::give_back(file);
+        }
+    }
 }
 
 /// Zeros where there is none.

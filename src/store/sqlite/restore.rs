@@ -1,8 +1,8 @@
 //! Putting a backup back: into a fresh file that takes the database's place.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::classify::classify;
 use super::files::{connect, make_like};
 use super::init::{file_name, folder_of, io_error, refuse_dangling, sync_or_warn};
 use super::open::expect_file;
-use super::{backup, beside, locks, migrate, under_way};
+use super::{backup, beside, descriptors, locks, migrate, under_way};
 use crate::faults::{Point, reach};
 use crate::store::handle::let_go;
 use crate::store::{Patience, RunLock, StoreError, StoreResult};
@@ -115,7 +115,11 @@ impl Kept {
     fn of(database: &Path) -> Option<Self> {
         let facts = std::fs::metadata(database).ok()?;
         let mut header = [0; 20];
-        let read = File::open(database).and_then(|mut file| file.read_exact(&mut header));
+        let read = descriptors::reading(database).and_then(|file| {
+            let read = file.read_exact_at(&mut header, 0);
+            descriptors::give_back(file);
+            read
+        });
         let journal_mode = match (
             read.is_ok() && header.starts_with(b"SQLite format 3\0"),
             header[18],
