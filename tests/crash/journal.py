@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crash.state import digest
+from crash.state import damage, digest
 
 #: Columns whose values hang on the moment.
 _TIMES = ("created_at", "updated_at", "start_time", "end_time", "duration_seconds", "update_date")
@@ -46,7 +46,8 @@ class Batch:
                 {
                     column: value
                     for column, value in (image or {}).items()
-                    if column not in _TIMES or (column == "update_date" and entry.table == "hearings")
+                    if column not in _TIMES
+                    or (column == "update_date" and entry.table == "hearings")
                 }
                 for image in (entry.before, entry.after)
             ]
@@ -104,6 +105,15 @@ def newest_batch(path: Path) -> int:
         return int(row[0]) if row else 0
 
 
+def problems(path: Path) -> list[str]:
+    """What SQLite finds wrong, and what of the journal and the tables does not go together."""
+    journal = Journal(path)
+    try:
+        return [*damage(path), *journal.problems()]
+    finally:
+        journal.close()
+
+
 class Journal:
     """The journal of a database after batch `since`, checked against the tables, and undone."""
 
@@ -143,7 +153,9 @@ class Journal:
         newest: dict[tuple[Any, ...], tuple[str, Image, Image | None]] = {}
         for batch in self.batches:
             if batch.state in ("applied", "undone") and not batch.entries:
-                found.append(f"{batch.label} of run {batch.run} is {batch.state}, and has no entries")
+                found.append(
+                    f"{batch.label} of run {batch.run} is {batch.state}, and has no entries"
+                )
             for entry in batch.entries:
                 for image, holds in ((entry.before, None), (entry.after, entry.after)):
                     if image is not None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crash.journal import Journal, newest_batch
-from crash.scenes import Scene, Stage, finals
-from crash.state import contents, copy, damage, differences, digest_of
+from crash.forks import Job
+from crash.scenes import Scene, Stage
+from crash.state import Rows, contents, copy, damage, differences, digest_of
 
 #: What may lie beside a database when nobody uses it.
 _FILES = re.compile(r"database\.db|backups/database_backup_\d{8}_\d{6}(_\d+)?\.db|logs/.*")
@@ -26,6 +27,10 @@ class Kill:
     #: Or seconds after its start.
     after: float | None = None
 
+    @property
+    def is_write(self) -> bool:
+        return self.at is not None and self.at.startswith("write")
+
     def __str__(self) -> str:
         return f"at {self.at}" if self.at else f"after {self.after:.4f} s"
 
@@ -36,7 +41,7 @@ class Played:
 
     kills: int = 0
     runs: int = 0
-    #: Named points at which a process died.
+    #: Where a process died.
     points: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
@@ -58,28 +63,39 @@ class Play:
         assert scene.broken == bool(self._loose), self._loose
         self._before = digest_of(self._look) if self.exists else ""
         self._old_backups = {path.name for path in (self.start / "backups").glob("*")}
-        self.passages = self._profile()
-        self._ends = finals(scene, stage, self.start, folder)
-
-    def _profile(self) -> list[tuple[str, str]]:
-        """Every passage of a run that nobody kills: point and label."""
-        folder, log = self._fresh("whole"), self.folder / "passages"
-        log.unlink(missing_ok=True)
-        done = self.stage.forks.run(self.scene.job, folder, self.stage.url(self.scene), log=log)
-        assert done.status == (1 if self.scene.name.startswith("undone") else 0), done.output
-        whole = self._fresh("whole")
-        self.seconds = self.stage.forks.run(self.scene.job, whole, self.stage.url(self.scene)).seconds
-        path = copy(whole, self.folder / "look")
-        self._after = digest_of(path)
         self._batches: dict[str, Counter[str]] = {}
-        if not self.scene.replaces:
+        self._ends: list[Rows] = []
+        self.passages = self._unkilled()
+
+    def _unkilled(self) -> list[tuple[str, str]]:
+        """A run that nobody kills, and what follows. -> every passage of it: point and label"""
+        scene, folder, log = self.scene, self._fresh("whole"), self.folder / "passages"
+        log.unlink(missing_ok=True)
+        done = self.stage.forks.run(scene.job, folder, self.stage.url(scene), log=log)
+        assert done.status == scene.status, done.output
+        self.seconds = done.seconds
+        path = copy(folder, self.folder / "look")
+        self._after = digest_of(path)
+        if not scene.replaces:
             journal = Journal(path, self._since)
             for batch in journal.batches:
                 # A batch that was undone has a row of its own for its figures.
                 self._batches.setdefault(batch.label, Counter()).update(batch.told())
             journal.close()
+        alone = folder
+        if scene.then != scene.job:
+            alone = self._fresh("then")
+            self._run(scene.then, alone)
+        self._ends.append(contents(alone / "database.db"))
+        for job in scene.after:
+            self._run(job, folder)
+        self._ends.append(contents(folder / "database.db"))
         lines = log.read_text().splitlines()
         return [(point, label) for point, _, label in (line.partition("\t") for line in lines)]
+
+    def _run(self, job: Job, folder: Path) -> None:
+        done = self.stage.forks.run(job, folder, self.stage.url(self.scene))
+        assert done.status in (0, 1), done.output
 
     def _fresh(self, name: str) -> Path:
         folder = self.folder / name
@@ -97,15 +113,6 @@ class Play:
             if point == "write":
                 kills.append(Kill(f"{point}:{counted[point]}:torn"))
         return kills
-
-    def name_of(self, kill: Kill) -> str:
-        """A kill's point, and its label where that is none of an event."""
-        assert kill.at is not None
-        point, nth = kill.at.split(":")[:2]
-        labels = [label for name, label in self.passages if name == point]
-        label = labels[int(nth) - 1] if int(nth) <= len(labels) else "?"
-        torn = " torn" if kill.at.endswith("torn") else ""
-        return f"{point} {re.sub(r'[0-9_]{3,}', 'N', label)}{torn}"
 
     def at_random(self, dice: random.Random) -> Kill:
         return Kill(after=dice.uniform(0.0, self.seconds * 1.1))
@@ -134,7 +141,7 @@ class Play:
                 continue
             played.kills += 1
             if kill.at:
-                played.points.append(self.name_of(kill))
+                played.points.append(kill.at)
             read = seen.read_text().split("\n") if reads else []
             played.findings += self._after_kill(folder, read, number)
         played.findings += self._go_on(folder, played)
@@ -180,7 +187,9 @@ class Play:
                     mine = Counter(batch.told())
                     # Several transactions may bear one label, such as "bookkeeping 0".
                     if batch.label.startswith("batch") and mine != whole:
-                        found.append(f"{batch.label} is not whole: {list((whole - mine))[:2]} {list((mine - whole))[:2]}")
+                        found.append(
+                            f"{batch.label} is not whole: {list((whole - mine))[:2]} {list((mine - whole))[:2]}"
+                        )
             states = journal.undo_all()
         except (sqlite3.Error, AssertionError, ValueError) as error:
             return [f"the journal cannot be undone: {error}"]
@@ -218,7 +227,7 @@ class Play:
         now = contents(path)
         apart = [differences(end, now) for end in self._ends]
         if all(apart):
-            found += apart[0]
+            found += min(apart, key=len)
         found += [
             f"left behind: {name}"
             for name in sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())

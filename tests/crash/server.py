@@ -3,6 +3,7 @@
 Reads one job a line (JSON) from stdin, answers each with a line: how the process ended.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -121,9 +122,9 @@ def _wait(pid: int, kill_after: float | None) -> int:
 
 def serve() -> None:
     """One job after the other, until stdin ends."""
-    import scripts.verify_updates
-    import updaters.cli
-    import updaters.daily_updater  # noqa: F401
+    # Also what a run imports when it comes to it.
+    for name in ("config.settings", "scripts.verify_updates", "updaters.cli", "updaters.health"):
+        importlib.import_module(name)
 
     for line in sys.stdin:
         job = json.loads(line)

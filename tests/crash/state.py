@@ -114,8 +114,7 @@ class _Reading:
             alone = len(keys) == 1
             self._keys[table] = keys[0] if alone else "rowid"
             self._parents[table] = {
-                row["from"]: row["table"]
-                for row in db.execute(f"PRAGMA foreign_key_list({table})")
+                row["from"]: row["table"] for row in db.execute(f"PRAGMA foreign_key_list({table})")
             }
             what = "*" if alone else "rowid, *"
             self._rows[table] = {
