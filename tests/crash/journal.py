@@ -167,9 +167,9 @@ class Journal:
             if now != should:
                 found.append(f"{table} {key}: the journal says {should}, the table {now}")
         ranges = self._db.execute(
-            "SELECT batch_id, first_entry, last_entry, (SELECT min(entry_id) FROM updater_journal j "
-            "WHERE j.batch_id = b.batch_id), (SELECT max(entry_id) FROM updater_journal j WHERE "
-            "j.batch_id = b.batch_id) FROM updater_batches b WHERE state IN ('applied', 'undone')"
+            "SELECT b.batch_id, first_entry, last_entry, min(entry_id), max(entry_id) "
+            "FROM updater_batches b LEFT JOIN updater_journal j USING (batch_id) "
+            "WHERE state IN ('applied', 'undone') GROUP BY b.batch_id"
         )
         for batch_id, first, last, lowest, highest in ranges:
             if (first, last) != (lowest, highest):

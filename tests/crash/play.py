@@ -5,12 +5,13 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crash.journal import Journal, newest_batch
 from crash.forks import Job
+from crash.journal import Journal, newest_batch
 from crash.scenes import Scene, Stage
 from crash.state import Rows, contents, copy, damage, differences, digest_of
 
@@ -47,7 +48,7 @@ class Played:
 
 
 class Play:
-    """A scene, made ready once: its start, a run that nobody kills, and the points that it passes."""
+    """A scene, made ready once: its start, a run that nobody kills, the points that it passes."""
 
     def __init__(self, scene: Scene, stage: Stage, folder: Path) -> None:
         self.scene, self.stage, self.folder = scene, stage, folder
@@ -143,13 +144,18 @@ class Play:
             if kill.at:
                 played.points.append(kill.at)
             read = seen.read_text().split("\n") if reads else []
-            played.findings += self._after_kill(folder, read, number)
+            played.findings += self.judge(folder, read, first=number == 0)
         played.findings += self._go_on(folder, played)
         return played
 
     # --- after a kill ----------------------------------------------------------------------------
 
-    def _after_kill(self, folder: Path, read: list[str], number: int) -> list[str]:
+    def judge(self, folder: Path, read: Sequence[str] = (), *, first: bool = True) -> list[str]:
+        """What is wrong with what is left in a folder.
+
+        `read`: the states that a reader saw, in order.
+        `first`: it is from the first run, whose batches are those of a run that nobody killed.
+        """
         path = copy(folder, self.folder / "look")
         if not path.exists():
             return ["the database is gone"] if self.exists else []
@@ -165,7 +171,7 @@ class Play:
             if self.exists and digest_of(path) not in (self._before, self._after):
                 found.append("neither the old database nor the one of the backup")
             return found
-        return found + self._journal(path, read, number)
+        return found + self._journal(path, read, first)
 
     def _of_backup(self, backup: Path) -> list[str]:
         """What is wrong with a backup that bears a backup's name."""
@@ -176,25 +182,15 @@ class Play:
         broken = [line for line in damage(look) if line not in self._loose]
         return [f"{backup.name}: {line}" for line in broken]
 
-    def _journal(self, path: Path, read: list[str], number: int) -> list[str]:
-        journal = Journal(path, self._since)
+    def _journal(self, path: Path, read: Sequence[str], first: bool) -> list[str]:
         try:
-            found = journal.problems()
-            if number == 0:
-                # After a kill a run has other batches.
-                for batch in journal.batches:
-                    whole = self._batches.get(batch.label, Counter())
-                    mine = Counter(batch.told())
-                    # Several transactions may bear one label, such as "bookkeeping 0".
-                    if batch.label.startswith("batch") and mine != whole:
-                        found.append(
-                            f"{batch.label} is not whole: {list((whole - mine))[:2]} {list((mine - whole))[:2]}"
-                        )
-            states = journal.undo_all()
+            with closing(Journal(path, self._since)) as journal:
+                found = journal.problems()
+                if first:
+                    found += self._halves(journal)
+                states = journal.undo_all()
         except (sqlite3.Error, AssertionError, ValueError) as error:
             return [f"the journal cannot be undone: {error}"]
-        finally:
-            journal.close()
         start = copy(self.start, self.folder / "look-start")
         if digest_of(path) != digest_of(_brought_up(start, path)):
             found.append("undoing every batch does not lead back to the start")
@@ -207,6 +203,19 @@ class Play:
                 found.append("a reader saw what is no state after whole batches")
             else:
                 at = order.index(line, at)
+        return found
+
+    def _halves(self, journal: Journal) -> list[str]:
+        """Batches that did something else than those of a run that nobody killed."""
+        found = []
+        for batch in journal.batches:
+            # Several transactions may bear one label, such as "bookkeeping 0".
+            if not batch.label.startswith("batch"):
+                continue
+            whole, mine = self._batches.get(batch.label, Counter()), Counter(batch.told())
+            if mine != whole:
+                lost, more = list(whole - mine)[:2], list(mine - whole)[:2]
+                found.append(f"{batch.label} is not whole: lacks {lost}, has {more}")
         return found
 
     # --- the run after that ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from crash.forks import Forks, Job
-from crash.state import Rows, contents, copy
+from crash.state import copy
 from helpers_run import make_legacy, meeting, utc
 from updaters._native import init_database
 from updaters.sandbox import Sandbox
@@ -192,7 +192,7 @@ def _real(stage: Stage, folder: Path) -> None:
 
 
 def _crashed(mode: str) -> Callable[[Stage, Path], None]:
-    """What a program left that was killed, and a backup from before: the file alone is not the database."""
+    """What a killed program left, and a backup from before: the file alone is not the database."""
 
     def prepare(stage: Stage, folder: Path) -> None:
         today = stage.today(mode)

@@ -1,4 +1,4 @@
-"""Makes processes to be killed: forked from one that has imported everything, so that each starts at once.
+"""Makes processes to be killed, forked from one that has imported everything: each starts at once.
 
 Reads one job a line (JSON) from stdin, answers each with a line: how the process ended.
 """

@@ -12,7 +12,7 @@ from typing import Any
 
 #: Not what a reader of the data sees.
 ASIDE = ("updater_", "sqlite_", "update_logs")
-#: The updater's tables that must come out the same, and their columns that hang on neither time nor ids.
+#: Of the updater's own tables: what must come out the same, whenever and by whichever id.
 OURS = {
     "updater_deferred": ("event_id", "congress", "chamber", "kind"),
     "updater_held": ("event_id", "update_date"),
@@ -46,7 +46,7 @@ def digest_of(path: Path) -> str:
 
 
 def watch(path: str, told: Path) -> int:
-    """Reads the database again and again and writes down each state that is new, until it is killed."""
+    """Reads the database all the while and writes down each new state, until it is killed."""
     file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     last = ""
     while True:
