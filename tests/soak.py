@@ -1,8 +1,8 @@
 """Kills the updater for as long as asked, everywhere it can be killed: `make soak TIME=600`.
 
-Each round takes a scene (an update of some kind, a rollback, a restore, ...), kills it one to three
-times at points or moments of a seeded choice, judges what is left, lets the next run finish, and
-compares. A finding keeps its folder and says how to repeat it.
+Round by round: a scene (an update of some kind, a rollback, a restore, ...) is killed at a point, at
+a moment, or several times in a row; what is left is judged, and so is the end of the next run. The
+rounds are the seed's: a finding keeps its folder, and says how to repeat it.
 """
 
 import argparse
@@ -13,73 +13,80 @@ import tempfile
 import time
 from pathlib import Path
 
-from crash import kills
-from crash.scenes import MEETINGS, SCENES, Scene, filled
+from crash.play import Kill, Play, Played
+from crash.scenes import Stage, scenes, stage
 from updaters import _native
-from updaters.sandbox import Sandbox
 
 
 class Soak:
     """The rounds, and what they came to."""
 
-    def __init__(self, root: Path, api: Sandbox, seed: int) -> None:
-        self.root, self.seed = root, seed
-        self.rounds = self.kills = self.findings = self.looks = 0
+    def __init__(self, root: Path, made: Stage, seed: int) -> None:
+        self._root, self._stage, self._seed = root, made, seed
+        self._scenes = scenes(real=True)
+        self._plays: dict[str, Play] = {}
+        self.kills = self.runs = self.findings = self.rounds = 0
+        #: Scene and point, as often as a process died there.
         self.points: set[str] = set()
-        base = root / "base"
-        filled(base, api)
-        api.change(MEETINGS // 2, seed=2)
-        api.add(7)
-        self.scenes: list[Scene] = []
-        self.length: dict[str, float] = {}
-        for name, make in SCENES.items():
-            folder = root / name.replace(" ", "-")
-            scene = make(folder, api, base).prepare(folder / "scratch")
-            scene.lay(folder / "timed")
-            began = time.monotonic()
-            scene.run(folder / "timed")
-            self.length[name] = time.monotonic() - began
-            self.scenes.append(scene)
+
+    def _play(self, number: int) -> Play:
+        scene = self._scenes[number % len(self._scenes)]
+        if scene.name not in self._plays:
+            folder = self._root / scene.name.replace(" ", "-")
+            self._plays[scene.name] = Play(scene, self._stage, folder)
+        return self._plays[scene.name]
+
+    def _plan(self, play: Play, number: int) -> tuple[list[Kill], bool]:
+        """Points in an order of the seed, each once before any comes again; moments in between."""
+        turn = number // len(self._scenes)
+        dice = random.Random(f"{self._seed} {number}")
+        points = play.points()
+        named = [kill for kill in points if not kill.is_write]
+        writes = [kill for kill in points if kill.is_write]
+        order = random.Random(f"{self._seed} {play.scene.name}")
+        order.shuffle(named)
+        order.shuffle(writes)
+        way, step = turn % 4, turn // 4
+        reader = dice.random() < 0.4
+        if way == 0 and named:
+            return [named[step % len(named)]], reader
+        if way < 2 and writes:
+            return [writes[step % len(writes)]], reader
+        if way == 2:
+            return [play.at_random(dice)], reader
+        count = dice.choice((2, 3))
+        return [dice.choice([*named, *writes[: len(named)]]) for _ in range(count)], reader
 
     def round(self, number: int) -> str | None:
-        """-> how to repeat it, where something was found"""
-        choose = random.Random(f"{self.seed} {number}")
-        scene = choose.choice(self.scenes)
-        plan = [self._kill(scene, choose) for _ in range(choose.choice((1, 1, 2, 3)))]
-        folder = self.root / f"round-{number}"
-        told = ", ".join(text for text, _ in plan)
-        try:
-            watch = choose.random() < 0.3
-            hit = kills.try_once(scene, folder, [kill for _, kill in plan], watch=watch)
-        except (kills.Finding, AssertionError) as finding:
-            self.findings += 1
-            return f"round {number}, {scene.name}: {told}: {finding} (kept: {folder})"
-        self.rounds += 1
-        self.kills += hit
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
+        """-> what was found"""
+        play = self._play(number)
+        kills, reader = self._plan(play, number)
+        played = play.play(*kills, reader=reader)
+        self._count(play, played)
+        if not played.findings:
+            return None
+        self.findings += 1
+        kept = self._root / f"finding-{number}"
+        shutil.copytree(play.folder, kept)
+        where = ", then ".join(map(str, kills))
+        return f"{play.scene.name}, killed {where}: {'; '.join(played.findings[:5])} (kept: {kept})"
 
-    def _kill(self, scene: Scene, choose: random.Random) -> tuple[str, kills.Kill]:
-        if choose.random() < 0.3:
-            seconds = choose.uniform(0.05, 1.1) * self.length[scene.name]
-            return f"after {seconds:.3f} s", lambda s, f: kills.at_moment(s, f, seconds)
-        point = choose.choice(sorted(scene.passages))
-        at = f"{point}:{choose.randint(1, scene.passages[point])}"
-        if point == "write" and choose.random() < 0.5:
-            at += ":torn"
-        self.points.add(f"{scene.name} {at}")
-        return f"at {at}", lambda s, f: kills.at_point(s, f, at)
+    def _count(self, play: Play, played: Played) -> None:
+        self.rounds += 1
+        self.kills += played.kills
+        self.runs += played.runs
+        self.points.update(f"{play.scene.name} {point}" for point in played.points)
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills in {self.rounds} rounds, {len(self.points)} points of "
-            f"{len(self.scenes)} scenes, {self.findings} findings"
+            f"{self.kills} kills in {self.runs} runs, {len(self.points)} points in "
+            f"{len(self._plays)} scenes, {self.findings} findings"
         )
 
 
 def main() -> int:
     """As the command line says. -> 1 where something was found"""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Kill the updater everywhere it can be killed.")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--round", type=int, help="only this round of the seed")
@@ -88,11 +95,11 @@ def main() -> int:
         print("this build cannot kill itself: run make dev", file=sys.stderr)
         return 2
     root = Path(tempfile.mkdtemp(prefix="soak-"))
-    with Sandbox(MEETINGS, seed=11, rate_limit=10**6) as api:
-        soak = Soak(root, api, args.seed)
-        print(f"seed {args.seed}, in {root}", flush=True)
-        began = told = time.monotonic()
-        number = 0 if args.round is None else args.round
+    began = told = time.monotonic()
+    print(f"seed {args.seed}, in {root}", flush=True)
+    with stage(root) as made:
+        soak = Soak(root, made, args.seed)
+        number = args.round or 0
         while time.monotonic() - began < args.seconds:
             if found := soak.round(number):
                 print(f"FINDING (--seed {args.seed} --round {number}): {found}", flush=True)
@@ -102,8 +109,7 @@ def main() -> int:
             if time.monotonic() - told >= 60:
                 told = time.monotonic()
                 print(f"{(told - began) / 60:.0f} min: {soak}", flush=True)
-        minutes = (time.monotonic() - began) / 60
-    print(f"{minutes:.1f} min: {soak}")
+    print(f"{(time.monotonic() - began) / 60:.1f} min: {soak}")
     if soak.findings:
         return 1
     shutil.rmtree(root, ignore_errors=True)

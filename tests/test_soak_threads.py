@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from crash.states import problems
+from crash.journal import problems
 from helpers_run import World, meeting
 from helpers_soak import (
     make_room,

@@ -35,6 +35,29 @@ pub enum Point {
     Restore,
     /// A new database stands whole under its temporary name. For crashes only.
     Init,
+    /// Between a hearing's own row and its related rows; label: its event id. This and the next ones are
+    /// for crashes only.
+    Hearing,
+    /// The row of `update_logs` is written, the run is not closed.
+    Logged,
+    /// Old journal entries are gone, their batches' rows are not.
+    Prune,
+    /// An event was deferred; label: its event id.
+    Defer,
+    /// Events that were undone on purpose are held, which is not committed yet.
+    Hold,
+    /// Some rows that lead nowhere were removed; label: their table.
+    Mend,
+    /// A backup is whole, under its temporary name.
+    BackupWhole,
+    /// A backup was put in the database's place.
+    Restored,
+    /// A new database has its name, and its temporary one.
+    Made,
+    /// The lock of a run was taken; label: by what.
+    Locked,
+    /// The lock file is about to be removed.
+    Unlock,
     /// The WAL is about to be folded into the file.
     WalFold,
     /// SQLite writes to a file; label: the file's name without its folder.
@@ -46,7 +69,7 @@ pub enum Point {
 }
 
 impl Point {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 26] = [
         Self::Record,
         Self::Begun,
         Self::Commit,
@@ -58,6 +81,17 @@ impl Point {
         Self::Backup,
         Self::Restore,
         Self::Init,
+        Self::Hearing,
+        Self::Logged,
+        Self::Prune,
+        Self::Defer,
+        Self::Hold,
+        Self::Mend,
+        Self::BackupWhole,
+        Self::Restored,
+        Self::Made,
+        Self::Locked,
+        Self::Unlock,
         Self::WalFold,
         Self::Write,
         Self::Truncate,
@@ -77,6 +111,17 @@ impl Point {
             Self::Backup => "backup",
             Self::Restore => "restore",
             Self::Init => "init",
+            Self::Hearing => "hearing",
+            Self::Logged => "logged",
+            Self::Prune => "prune",
+            Self::Defer => "defer",
+            Self::Hold => "hold",
+            Self::Mend => "mend",
+            Self::BackupWhole => "backup-whole",
+            Self::Restored => "restored",
+            Self::Made => "made",
+            Self::Locked => "locked",
+            Self::Unlock => "unlock",
             Self::WalFold => "wal-fold",
             Self::Write => "write",
             Self::Truncate => "truncate",
@@ -86,7 +131,20 @@ impl Point {
 
     /// Whether the work can be made to fail there; at the others a process can only be killed.
     pub fn can_fail(self) -> bool {
-        !matches!(self, Self::Committed | Self::Migration | Self::Init)
+        matches!(
+            self,
+            Self::Record
+                | Self::Begun
+                | Self::Commit
+                | Self::RollBack
+                | Self::Undo
+                | Self::Backup
+                | Self::Restore
+                | Self::WalFold
+                | Self::Write
+                | Self::Truncate
+                | Self::Delete
+        )
     }
 
     pub fn parse(name: &str) -> Option<Self> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::sqlite::{Identity, io_error};
 use super::{StoreError, StoreResult};
+use crate::faults::{Point, pass};
 
 /// Who holds the lock, as written into the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -93,6 +94,7 @@ impl RunLock {
                 pid: std::process::id(),
             };
             lock.sign(what).map_err(fail)?;
+            pass(Point::Locked, || what.to_owned());
             return Ok(lock);
         }
     }
@@ -153,6 +155,7 @@ impl Drop for RunLock {
     fn drop(&mut self) {
         HELD.fetch_sub(1, Ordering::SeqCst);
         if self.pid == std::process::id() {
+            pass(Point::Unlock, String::new);
             // Removed while held: afterwards it could be another's.
             let _ = std::fs::remove_file(&self.lock_file);
             let _ = self.file.unlock();

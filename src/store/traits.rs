@@ -143,18 +143,16 @@ pub trait Hearings {
 
 /// Undoing, history, retention.
 pub trait Journal {
-    /// Undoes whole batches (given in any order), exactly, in one transaction of its own, which is
-    /// journaled too. Undoing what is undone is a no-op with `undone: true`.
+    /// Undoes whole batches (given in any order), exactly, in one transaction, which is journaled too.
+    /// Undoing what is undone is a no-op with `undone: true`.
     fn undo(&mut self, batches: &[BatchId], policy: UndoPolicy) -> StoreResult<UndoReport>;
 
-    /// The same for a person who wants it so: in the same transaction its events are held, so that no
-    /// update brings them back. `run` is the one that is undone.
-    fn undo_and_hold(
+    /// Runs `work` in one transaction: what it undoes, by journal or by hand, and what it notes about
+    /// that come to pass together. False, or an error: nothing does.
+    fn undo_together(
         &mut self,
-        batches: &[BatchId],
-        policy: UndoPolicy,
-        run: RunId,
-    ) -> StoreResult<UndoReport>;
+        work: &mut dyn FnMut(&mut dyn Store) -> StoreResult<bool>,
+    ) -> StoreResult<()>;
 
     /// Honours a hand-made checkpoint as it stands, in one transaction: additions deleted with their
     /// dependants, updates restored. A column name that is not in the table refuses the whole.

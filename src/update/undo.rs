@@ -5,8 +5,8 @@ use crate::store::{
     BatchInfo, BatchKind, Handle, Patience, StoreError, StoreResult, UndoPolicy, UndoReport,
 };
 
-/// Undoes a run or one batch of it because a person asked, and holds its events. Each step waits for
-/// another program's lock.
+/// Undoes a run or one batch of it because a person asked, and holds its events, in one transaction.
+/// Waits for another program's lock.
 pub fn undo_on_purpose(
     handle: &Handle,
     patience: &Patience<'_>,
@@ -37,21 +37,27 @@ pub fn undo_on_purpose(
         });
     }
     let (batches, dates) = (ids(&batches), ids(&dates));
-    let mut undo =
-        handle.with_retry(patience, |store| store.undo_and_hold(&batches, policy, run))?;
+    let mut undo = UndoReport::default();
     let mut held = Vec::new();
-    if !undo.undone {
-        return Ok((undo, held));
-    }
-    if undo.rows_restored > 0 {
-        held.extend(undo.events.iter().map(|(event_id, _)| event_id.clone()));
-    }
-    // Hearings of which only the date moved: one that moved again since is nobody's conflict, and
-    // nothing of them was undone that would have to be held back.
-    if !dates.is_empty() {
-        let moved = handle.with_retry(patience, |store| store.undo(&dates, UndoPolicy::Force))?;
-        undo.rows_restored += moved.rows_restored;
-    }
-    handle.with_retry(patience, |store| forget_size(store))?;
+    handle.with_retry(patience, |store| {
+        held.clear();
+        store.undo_together(&mut |store| {
+            undo = store.undo(&batches, policy)?;
+            if !undo.undone {
+                return Ok(false);
+            }
+            if undo.rows_restored > 0 {
+                store.hold(&undo.events, Some(run))?;
+                held.extend(undo.events.iter().map(|(event_id, _)| event_id.clone()));
+            }
+            // Hearings of which only the date moved: one that moved again since is nobody's conflict,
+            // and nothing of them was undone that would have to be held back.
+            if !dates.is_empty() {
+                undo.rows_restored += store.undo(&dates, UndoPolicy::Force)?.rows_restored;
+            }
+            forget_size(store)?;
+            Ok(true)
+        })
+    })?;
     Ok((undo, held))
 }

@@ -1,6 +1,6 @@
 //! `_rollback_checkpoint` and `_rollback_database`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
@@ -11,9 +11,8 @@ use super::face::Face;
 use super::fetch::deferred_dict;
 use crate::faults::{Point, reach};
 use crate::python::convert::to_sql;
-use crate::python::database::in_transaction;
 use crate::store::{
-    BatchId, BatchKind, DeferKind, HandMade, Handle, Patience, RunId, Store, StoreResult,
+    BatchId, DeferKind, Deferred, HandMade, Handle, Patience, RunId, Store, StoreResult,
     UndoPolicy, UndoReport,
 };
 
@@ -82,20 +81,9 @@ fn told(checkpoint: &Bound<'_, PyAny>) -> PyResult<Told> {
     Ok(told)
 }
 
-/// Undoes the journal's part exactly, then what was tracked by hand beyond it.
+/// Undoes the journal's part exactly, and what was tracked by hand beyond it; both or nothing.
 fn undo(store: &mut dyn Store, mut told: Told) -> StoreResult<UndoReport> {
-    let mut report = UndoReport {
-        undone: true,
-        ..UndoReport::default()
-    };
-    let mut touched = HandMade::default();
-    if !told.journal.is_empty() {
-        touched = store.touched(&told.journal)?;
-        report = store.undo(&told.journal, UndoPolicy::AllOrNothing)?;
-        if !report.undone {
-            return Ok(report);
-        }
-    }
+    let touched = store.touched(&told.journal)?;
     let known: HashSet<&String> = touched
         .added
         .iter()
@@ -111,15 +99,27 @@ fn undo(store: &mut dyn Store, mut told: Told) -> StoreResult<UndoReport> {
         .retain(|id| !touched.witnesses_added.contains(id) && !told.native_witnesses.contains(id));
     mine.documents_added
         .retain(|id| !touched.documents_added.contains(id) && !told.native_documents.contains(id));
-    if *mine == HandMade::default() {
+    let mut report = UndoReport {
+        undone: true,
+        ..UndoReport::default()
+    };
+    if told.journal.is_empty() && told.by_hand == HandMade::default() {
         return Ok(report);
     }
-    let by_hand = store.undo_by_hand(mine)?;
-    report.undone = by_hand.undone;
-    report.rows_restored += by_hand.rows_restored;
-    report.conflicts.extend(by_hand.conflicts);
-    report.kept.extend(by_hand.kept);
-    report.warnings.extend(by_hand.warnings);
+    store.undo_together(&mut |store| {
+        if !told.journal.is_empty() {
+            report = store.undo(&told.journal, UndoPolicy::AllOrNothing)?;
+        }
+        if report.undone && told.by_hand != HandMade::default() {
+            let by_hand = store.undo_by_hand(&told.by_hand)?;
+            report.undone = by_hand.undone;
+            report.rows_restored += by_hand.rows_restored;
+            report.conflicts.extend(by_hand.conflicts);
+            report.kept.extend(by_hand.kept);
+            report.warnings.extend(by_hand.warnings);
+        }
+        Ok(report.undone)
+    })?;
     Ok(report)
 }
 
@@ -196,36 +196,6 @@ impl Engine {
         }
     }
 
-    /// What was undone is asked for again, also when it has left the window by then.
-    fn ask_again(&self, face: &Face<'_>, mut events: Vec<String>) -> PyResult<()> {
-        const REASON: &str = "the run that stored it was undone";
-        let mut seen = HashSet::new();
-        events.retain(|event_id| seen.insert(event_id.clone()));
-        if events.is_empty() {
-            return Ok(());
-        }
-        let py = face.py();
-        let congress = face.congress()?;
-        let waiting = self.state().waiting.clone();
-        let handle = face.handle()?;
-        self.watch(face)?.store(py, |patience| {
-            in_transaction(&handle, BatchKind::Bookkeeping, patience, |store| {
-                for event_id in &events {
-                    let known = waiting.get(event_id);
-                    let congress = known.and_then(|event| event.congress).unwrap_or(congress);
-                    let chamber = known.and_then(|event| event.chamber.as_deref());
-                    store.defer(event_id, Some(congress), chamber, DeferKind::Batch, REASON)?;
-                }
-                Ok(())
-            })
-        })?;
-        self.discard_commits(face)?;
-        for event_id in &events {
-            face.append("deferred", deferred_dict(py, event_id, REASON)?)?;
-        }
-        Ok(())
-    }
-
     /// Undoes every batch of this run, by journal. False: something stays (`state.not_undone` says what).
     pub(super) fn rollback_database(&self, face: &Face<'_>) -> PyResult<bool> {
         let py = face.py();
@@ -236,14 +206,23 @@ impl Engine {
             return Ok(true);
         }
         let handle = face.handle()?;
+        let again = AskAgain {
+            congress: face.congress()?,
+            waiting: self.state().waiting.clone(),
+        };
         let (whole, parts) = self.watch(face)?.store(py, |patience| {
-            let whole = handle.with_retry(patience, |store| {
-                store.undo(&batches, UndoPolicy::AllOrNothing)
-            })?;
+            let whole = again.undo(&handle, patience, &batches)?;
+            // Each batch whole, or not at all, so that what stays can still be undone later. The last
+            // comes first.
             let parts = if whole.undone {
                 Vec::new()
             } else {
-                each_alone(&handle, patience, &batches)?
+                let alone = |batch: &BatchId| again.undo(&handle, patience, &[*batch]);
+                batches
+                    .iter()
+                    .rev()
+                    .map(alone)
+                    .collect::<StoreResult<_>>()?
             };
             Ok((whole, parts))
         })?;
@@ -261,7 +240,13 @@ impl Engine {
             events.extend(report.events.iter().map(|(event_id, _)| event_id.clone()));
             restored += report.rows_restored;
         }
-        self.ask_again(face, events)?;
+        self.discard_commits(face)?;
+        let mut seen = HashSet::new();
+        for event_id in events {
+            if seen.insert(event_id.clone()) {
+                face.append("deferred", deferred_dict(py, &event_id, AskAgain::REASON)?)?;
+            }
+        }
         if whole.undone {
             info!(target: "updaters.daily_updater", "Rolled back {} batches of this run", batches.len());
         }
@@ -278,22 +263,49 @@ impl Engine {
     }
 }
 
-/// Undoes what can be undone exactly: each batch whole, or not at all, so that what stays can still be
-/// undone later. The last comes first.
-fn each_alone(
-    handle: &Handle,
-    patience: &Patience<'_>,
-    batches: &[BatchId],
-) -> StoreResult<Vec<UndoReport>> {
-    batches
-        .iter()
-        .rev()
-        .map(|batch| {
-            handle.with_retry(patience, |store| {
-                store.undo(&[*batch], UndoPolicy::AllOrNothing)
+/// What was undone is asked for again, also when it has left the window by then.
+struct AskAgain {
+    congress: i64,
+    waiting: HashMap<String, Deferred>,
+}
+
+impl AskAgain {
+    const REASON: &str = "the run that stored it was undone";
+
+    /// Undoes batches and notes what is to be asked for, in one transaction.
+    fn undo(
+        &self,
+        handle: &Handle,
+        patience: &Patience<'_>,
+        batches: &[BatchId],
+    ) -> StoreResult<UndoReport> {
+        let mut report = UndoReport::default();
+        handle.with_retry(patience, |store| {
+            store.undo_together(&mut |store| {
+                report = store.undo(batches, UndoPolicy::AllOrNothing)?;
+                if report.undone {
+                    self.note(store, &report)?;
+                }
+                Ok(report.undone)
             })
-        })
-        .collect()
+        })?;
+        Ok(report)
+    }
+
+    fn note(&self, store: &mut dyn Store, report: &UndoReport) -> StoreResult<()> {
+        for (event_id, _) in &report.events {
+            let known = self.waiting.get(event_id);
+            let congress = known.and_then(|event| event.congress);
+            store.defer(
+                event_id,
+                Some(congress.unwrap_or(self.congress)),
+                known.and_then(|event| event.chamber.as_deref()),
+                DeferKind::Batch,
+                Self::REASON,
+            )?;
+        }
+        Ok(())
+    }
 }
 
 fn not_undone(whole: &UndoReport, restored: usize, left: usize, run: Option<RunId>) -> String {

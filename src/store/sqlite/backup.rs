@@ -13,11 +13,11 @@ use super::files::{connect_to_make, make_like, make_new};
 use super::init::{io_error, sync_folder};
 use super::integrity::quick_check;
 use super::{SqliteStore, locks, under_way};
-use crate::faults::{Point, reach};
+use crate::faults::{Point, pass, reach};
 use crate::store::{StoreError, StoreResult};
 
 pub(super) const PREFIX: &str = "database_backup_";
-const MARK: &str = ".partial-";
+const MARK: &str = ".updater-partial-";
 const PAGES_A_STEP: i32 = 256;
 /// Another program's lock may keep a step from being taken for this long.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -45,6 +45,7 @@ impl SqliteStore {
             File::open(&building)
                 .and_then(|file| file.sync_all())
                 .map_err(|error| io_error(&building, &error))?;
+            pass(Point::BackupWhole, String::new);
             let target = put_in_place(&building, folder, &stamp)?;
             sync_folder(folder).map_err(|error| io_error(&target, &error))?;
             Ok(target)

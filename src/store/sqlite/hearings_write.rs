@@ -7,6 +7,7 @@ use super::db::{Db, Pair, utc_now};
 use super::hearings::{Key, read_hearing};
 use super::{bills, committees, documents, witness_documents, witnesses};
 use crate::domain::{Chamber, Components, Meeting, MeetingStatus, MeetingType, one_line};
+use crate::faults::{Point, pass};
 use crate::store::{Related, StoreError, StoreResult, StoredMeeting, Written};
 
 pub(super) fn write_meeting(
@@ -32,10 +33,12 @@ pub(super) fn write_meeting(
     if let Some(stored) = stored {
         written.hearing_id = stored.hearing_id;
         write_related(db, meeting, components, Related::Replace, &mut written)?;
+        pass(Point::Hearing, || meeting.event_id.clone());
         update(db, &stored, meeting, &mut written)?;
     } else {
         written.hearing_id = insert(db, meeting)?;
         written.added = true;
+        pass(Point::Hearing, || meeting.event_id.clone());
         write_related(db, meeting, components, Related::Replace, &mut written)?;
         written.changed = false;
     }

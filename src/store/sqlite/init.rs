@@ -12,7 +12,7 @@ use crate::faults::{Point, pass};
 use crate::store::{StoreError, StoreResult};
 
 const SCHEMA: &str = include_str!("schema.sql");
-const MARK: &str = ".new-";
+const MARK: &str = ".updater-new-";
 
 /// Makes a new database with every table, in WAL mode; its folder too, where that is missing. A file
 /// that is there is left alone, unless it is empty. The file appears whole or not at all.
@@ -100,7 +100,7 @@ fn put_in_place(building: &Path, path: &Path, folder: &Path) -> io::Result<()> {
         _ => match std::fs::hard_link(building, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
             Err(_) => std::fs::rename(building, path)?,
-            Ok(()) => {}
+            Ok(()) => pass(Point::Made, String::new),
         },
     }
     sync_or_warn(path, folder);

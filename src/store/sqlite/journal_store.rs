@@ -5,9 +5,10 @@ use super::db::{Db, text};
 use super::journal_entries::{Op, entries};
 use super::{changes_since, history, ledger_runs, undo, undo_by_hand};
 use crate::domain::parse_datetime;
+use crate::faults::{Point, pass};
 use crate::store::{
     BatchHead, BatchId, BatchKind, FieldChange, HandMade, HearingChange, Journal, RunId, RunInfo,
-    StoreError, StoreResult, Transactions, UndoPolicy, UndoReport,
+    Store, StoreError, StoreResult, Transactions, UndoPolicy, UndoReport,
 };
 
 impl SqliteStore {
@@ -34,16 +35,14 @@ impl SqliteStore {
 
 impl Journal for SqliteStore {
     fn undo(&mut self, batches: &[BatchId], policy: UndoPolicy) -> StoreResult<UndoReport> {
-        undo::undo(self, batches, policy, None)
+        undo::undo(self, batches, policy)
     }
 
-    fn undo_and_hold(
+    fn undo_together(
         &mut self,
-        batches: &[BatchId],
-        policy: UndoPolicy,
-        run: RunId,
-    ) -> StoreResult<UndoReport> {
-        undo::undo(self, batches, policy, Some(run))
+        work: &mut dyn FnMut(&mut dyn Store) -> StoreResult<bool>,
+    ) -> StoreResult<()> {
+        undo::together(self, |store| work(store).map(|done| (done, ()))).map(|_| ())
     }
 
     fn undo_by_hand(&mut self, checkpoint: &HandMade) -> StoreResult<UndoReport> {
@@ -131,6 +130,7 @@ fn prune(db: Db<'_>, days: i64, open: BatchId) -> StoreResult<usize> {
              (SELECT batch_id FROM updater_batches WHERE {OLD})"
         );
         db.exec("journal", &sql, [days, open, newest])?;
+        pass(Point::Prune, String::new);
     }
     db.exec(
         "journal",

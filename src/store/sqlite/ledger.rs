@@ -5,6 +5,7 @@ use super::db::{Db, Pair, integer, text, utc_now};
 use super::figures;
 use super::survey::number;
 use super::witnesses::in_step;
+use crate::faults::{Point, pass};
 use crate::store::{
     BatchFigures, BatchHead, BatchKind, BatchRecord, DeferKind, Deferred, Held, Ledger, PastRun,
     RunId, RunRecord, StoreError, StoreResult, Transactions, UpdateLog,
@@ -53,6 +54,7 @@ impl Ledger for SqliteStore {
         let done = (|| {
             let db = self.reading()?;
             let log_id = write_log(db, log)?;
+            pass(Point::Logged, String::new);
             if let Some(run) = run {
                 self.expect_our_run(run)?;
                 figures::close_run(db, run, log, log_id, batches)?;
@@ -180,7 +182,7 @@ impl Ledger for SqliteStore {
                         last_tried = excluded.last_tried",
                     (event_id, congress, chamber, kind.as_str(), reason, not_found, utc_now()),
                 )
-                .map(|_| ())
+                .map(|_| pass(Point::Defer, || event_id.to_owned()))
         })
     }
 
@@ -297,6 +299,7 @@ pub(super) fn hold(
             (event_id, update_date, run, utc_now()),
         )?;
     }
+    pass(Point::Hold, String::new);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::SqliteStore;
 use super::db::{Db, text};
+use crate::faults::{Point, pass};
 use crate::store::{DeferKind, Ledger, Mended, StoreError, StoreResult, Transactions};
 
 /// Child table, its column, the parent table with a column of the same name.
@@ -131,6 +132,7 @@ fn remove(
     })?;
     if !rows.is_empty() {
         db.exec(table, &format!("DELETE FROM {table} WHERE {condition}"), [])?;
+        pass(Point::Mend, || table.to_owned());
         removed.extend(rows);
     }
     Ok(())

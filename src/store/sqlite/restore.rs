@@ -13,7 +13,7 @@ use super::files::{connect, make_like};
 use super::init::{file_name, folder_of, io_error, refuse_dangling, sync_or_warn};
 use super::open::expect_file;
 use super::{backup, beside, descriptors, locks, migrate, under_way};
-use crate::faults::{Point, reach};
+use crate::faults::{Point, pass, reach};
 use crate::store::handle::let_go;
 use crate::store::{Patience, RunLock, StoreError, StoreResult};
 
@@ -30,7 +30,7 @@ pub struct RestoreReport {
 }
 
 /// Of the file that is made to take the database's place.
-const MARK: &str = ".restore-";
+const MARK: &str = ".updater-restore-";
 
 /// Puts a backup back, the newest in `backups/` beside the database where none is named. The backup is
 /// checked first; a bad one leaves the database as it is. Works over a damaged or missing database.
@@ -73,6 +73,7 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         if let Some(kept) = &kept {
             kept.apply_to(&fresh).map_err(fails)?;
         }
+        settle(&database);
         // First the left-overs: beside the new file they would be taken for its own.
         let left = LeftOvers::set_aside(&database, &fresh).map_err(fails)?;
         let renamed = reach(Point::Restore, String::new)
@@ -82,6 +83,7 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
             left.put_back();
             return Err(error);
         }
+        pass(Point::Restored, String::new);
         let removed = left.remove();
         sync_or_warn(&database, &folder);
         Ok(RestoreReport {
@@ -102,6 +104,19 @@ pub fn restore(database: &Path, from: Option<&Path>) -> StoreResult<RestoreRepor
         );
     }
     outcome
+}
+
+/// Brings into the old database what a crash left beside it. Killed on the way from here, it is whole.
+fn settle(database: &Path) {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let settled = connect(database, flags).and_then(|conn| {
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        conn.close().map_err(|(_, error)| error)
+    });
+    if let Err(error) = settled {
+        // A damaged one, as a rule: that is why it is replaced.
+        tracing::debug!(target: "updaters.store", "{}: {error}", database.display());
+    }
 }
 
 /// What stays of the database that is replaced: who may use it, and its journal mode.

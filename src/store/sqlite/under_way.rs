@@ -8,7 +8,7 @@ use super::beside;
 /// What SQLite puts beside a database.
 const SUFFIXES: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 
-/// Where `target` is made: `database.db.new-4711` for the mark `.new-`.
+/// Where `target` is made: `database.db.updater-new-4711` for the mark `.updater-new-`.
 pub(super) fn name(target: &Path, mark: &str) -> PathBuf {
     beside(target, &format!("{mark}{}", std::process::id()))
 }

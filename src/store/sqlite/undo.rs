@@ -11,7 +11,6 @@ use super::SqliteStore;
 use super::db::Db;
 use super::journal_entries::{Catalog, Entry, Op, RowKey, current, entries, is_as, name_of};
 use super::journal_image::Image;
-use super::ledger::hold;
 use super::tables::Table;
 use super::undo_checks::{
     changed_again_by, dangling, dependants, events_of, mark_undone, still_to_undo,
@@ -19,15 +18,13 @@ use super::undo_checks::{
 use super::undo_rows::{delete, insert, update};
 use crate::faults::{Point, reach};
 use crate::store::{
-    BatchHead, BatchId, BatchKind, RunId, StoreError, StoreResult, Transactions, UndoPolicy,
-    UndoReport,
+    BatchHead, BatchId, BatchKind, StoreError, StoreResult, Transactions, UndoPolicy, UndoReport,
 };
 
 pub(super) fn undo(
     store: &mut SqliteStore,
     batches: &[BatchId],
     policy: UndoPolicy,
-    hold_for: Option<RunId>,
 ) -> StoreResult<UndoReport> {
     in_undo(store, |db, undo_batch| {
         let wanted = still_to_undo(db, batches)?;
@@ -69,57 +66,77 @@ pub(super) fn undo(
             return Ok(report);
         }
         mark_undone(db, &wanted, undo_batch)?;
-        if hold_for.is_some() && report.rows_restored > 0 {
-            hold(db, &report.events, hold_for)?;
-        }
         reach(Point::Undo, String::new)?;
         report.undone = true;
         Ok(report)
     })
 }
 
-/// Runs `work` in a transaction of its own, the file's own triggers off (the journal's fire all the
-/// same). What it reports as not undone is rolled back.
-pub(super) fn in_undo(
+/// Runs `work` in one transaction; false, or an error, and it never was.
+pub(super) fn together<R>(
     store: &mut SqliteStore,
-    work: impl FnOnce(Db<'_>, BatchId) -> StoreResult<UndoReport>,
-) -> StoreResult<UndoReport> {
+    work: impl FnOnce(&mut SqliteStore) -> StoreResult<(bool, R)>,
+) -> StoreResult<R> {
     if store.in_transaction() {
         return Err(StoreError::Refused {
             what: "undoing a batch while another one is open".to_owned(),
         });
     }
-    let batch = store.begin(BatchHead {
+    store.begin(BatchHead {
         run: None,
         number: 0,
         kind: BatchKind::Undo,
     })?;
-    let outcome = without_triggers(store, batch, work);
-    match outcome {
-        Ok(report) if report.undone => {
-            if let Err(error) = store.commit() {
-                store.roll_back();
-                return Err(error);
-            }
-            Ok(report)
+    let outcome = work(store).and_then(|(done, told)| {
+        if done {
+            store.commit()?;
         }
-        Ok(report) => {
-            store.roll_back();
-            Ok(UndoReport {
-                rows_restored: 0,
-                ..report
-            })
-        }
-        Err(error) => {
-            store.roll_back();
-            Err(error)
-        }
+        Ok(told)
+    });
+    // After a commit there is nothing to roll back.
+    if store.in_transaction() {
+        store.roll_back();
+    }
+    outcome
+}
+
+/// Runs `work` in a transaction, or as a part of one of `together`, the file's own triggers off (the
+/// journal's fire all the same). What it reports as not undone is rolled back.
+pub(super) fn in_undo(
+    store: &mut SqliteStore,
+    work: impl FnOnce(Db<'_>, BatchId) -> StoreResult<UndoReport>,
+) -> StoreResult<UndoReport> {
+    if !store.head.is_some_and(|head| head.kind == BatchKind::Undo) {
+        return together(store, |store| {
+            let report = without_triggers(store, work)?;
+            Ok((report.undone, report))
+        })
+        .map(without_rows);
+    }
+    store.savepoint()?;
+    match without_triggers(store, work) {
+        Ok(report) if report.undone => store.release_savepoint().map(|()| report),
+        Ok(report) => store
+            .roll_back_to_savepoint()
+            .map(|()| without_rows(report)),
+        Err(error) => Err(error),
+    }
+}
+
+/// What was not undone restored nothing.
+fn without_rows(report: UndoReport) -> UndoReport {
+    UndoReport {
+        rows_restored: if report.undone {
+            report.rows_restored
+        } else {
+            0
+        },
+        ..report
     }
 }
 
 fn without_triggers(
     store: &SqliteStore,
-    batch: BatchId,
     work: impl FnOnce(Db<'_>, BatchId) -> StoreResult<UndoReport>,
 ) -> StoreResult<UndoReport> {
     let db = store.reading()?;
@@ -146,7 +163,7 @@ fn without_triggers(
         }
     };
     db.fail(switch(false), "undo")?;
-    let outcome = work(db, batch);
+    let outcome = work(db, store.current_batch().unwrap_or(0));
     db.fail(switch(true), "undo")?;
     outcome
 }
