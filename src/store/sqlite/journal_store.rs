@@ -42,7 +42,7 @@ impl Journal for SqliteStore {
         &mut self,
         work: &mut dyn FnMut(&mut dyn Store) -> StoreResult<bool>,
     ) -> StoreResult<()> {
-        undo::together(self, |store| work(store).map(|done| (done, ()))).map(|_| ())
+        undo::together(self, |store| work(store).map(|done| (done, ())))
     }
 
     fn undo_by_hand(&mut self, checkpoint: &HandMade) -> StoreResult<UndoReport> {
