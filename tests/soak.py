@@ -1,8 +1,8 @@
 """Kills the updater for as long as asked, everywhere it can be killed: `make soak TIME=600`.
 
 Round by round: a scene (an update of some kind, a rollback, a restore, ...) is killed at a point,
-at a moment, or several times in a row; what is left is judged, and so is the end of the next run. The
-rounds are the seed's: a finding keeps its folder, and says how to repeat it.
+at a moment, or several times in a row; what is left is judged, and so is the end of the next run.
+The rounds are the seed's: a finding keeps its folder, and says how to repeat it.
 """
 
 import argparse

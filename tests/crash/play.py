@@ -240,7 +240,9 @@ class Play:
         found += [
             f"left behind: {name}"
             for name in sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+            # A repair that has nothing to do takes no lock, and so does not clear up a stale one.
             if not _FILES.fullmatch(name)
+            and not (self.scene.broken and name == "database.db.updater-lock")
         ]
         with closing(sqlite3.connect(path)) as db:
             mode = db.execute("PRAGMA journal_mode").fetchone()[0]

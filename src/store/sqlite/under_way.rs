@@ -64,18 +64,21 @@ mod tests {
         let here = std::process::id();
         // Beyond what the kernel gives out.
         let dead = 4_194_305;
-        let gone = [format!("a.db.new-{dead}"), format!("a.db.new-{dead}-wal")];
+        let gone = [
+            format!("a.db.updater-new-{dead}"),
+            format!("a.db.updater-new-{dead}-wal"),
+        ];
         let kept = [
-            format!("a.db.new-{here}"),
-            format!("b.db.new-{dead}"),
+            format!("a.db.updater-new-{here}"),
+            format!("b.db.updater-new-{dead}"),
             format!("a.db.old-{dead}"),
-            "a.db.new-".to_owned(),
+            "a.db.updater-new-".to_owned(),
             "a.db".to_owned(),
         ];
         for file in gone.iter().chain(&kept) {
             std::fs::write(dir.path().join(file), "").unwrap();
         }
-        remove_left(dir.path(), "a.db", ".new-");
+        remove_left(dir.path(), "a.db", ".updater-new-");
         for file in &gone {
             assert!(!dir.path().join(file).exists(), "{file}");
         }
