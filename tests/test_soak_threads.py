@@ -23,6 +23,7 @@ from helpers_soak import (
     writing_process,
     writing_thread,
 )
+from updaters.database import Database
 from updaters.sandbox import Sandbox
 
 MEETINGS = 30
@@ -78,3 +79,19 @@ def test_a_run_beside_other_users_of_the_file(world: World, mode: str, inside: s
     assert list(problems(world.path)) == []
     stored = {row["event_id"]: row["title"] for row in world.rows("SELECT * FROM hearings")}
     assert {event: stored[event] for event in titles} == titles
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_opening_and_closing_beside_other_users_of_the_file(world: World, mode: str) -> None:
+    world.do(f"PRAGMA journal_mode = {mode}")
+    make_room(world.path, "process", "thread")
+    with (
+        writing_process(world.path, "process") as process,
+        writing_thread(world.path, "thread") as thread,
+    ):
+        for _ in range(rounds(10) * 20):
+            db = Database(world.path)
+            assert db.fetch_one("SELECT COUNT(*) FROM beside")
+            db.close()
+    nothing_lost(world.path, process, thread)
+    assert list(problems(world.path)) == []

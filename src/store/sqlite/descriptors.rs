@@ -147,31 +147,35 @@ fn let_go(this: Kept) -> c_int {
     let mut kept = kept();
     let fd = this.fd;
     kept.push(this);
-    let taken = open_files(&kept);
-    let mut closing: Vec<bool> = kept
-        .iter()
-        .map(|one| !taken.contains(&one.file) && hold_off(one))
-        .collect();
-    if closing.contains(&true) {
-        let taken = open_files(&kept);
-        for (one, closing) in kept.iter().zip(&mut closing) {
-            *closing &= !taken.contains(&one.file);
+    let needed = open_files(&kept);
+    // The one of each file that has the lock; it is the last of them to be closed.
+    let mut holding: Vec<(FileId, c_int)> = Vec::new();
+    for one in kept.iter() {
+        let is_new = holding.iter().all(|(file, _)| *file != one.file);
+        if is_new && !needed.contains(&one.file) && hold_off(one) {
+            holding.push((one.file, one.fd));
         }
     }
+    let needed = if holding.is_empty() {
+        needed
+    } else {
+        open_files(&kept)
+    };
+    let (staying, mut closing): (Vec<_>, Vec<_>) = kept.drain(..).partition(|one| {
+        let held = holding.iter().any(|(file, _)| *file == one.file);
+        // What stays has no lock; where there are no locks of our kind, all are closed.
+        (!held || needed.contains(&one.file)) && unlock(one.fd)
+    });
+    *kept = staying;
+    closing.sort_by_key(|one| holding.contains(&(one.file, one.fd)));
     let mut answer = 0;
-    let mut closing = closing.into_iter();
-    kept.retain(|one| {
-        // Those that stay have no lock; where there are no locks of our kind, all are closed.
-        if closing.next() == Some(false) && unlock(one.fd) {
-            return true;
-        }
+    for one in closing {
         // SAFETY: a descriptor that is ours alone.
         let closed = unsafe { libc::close(one.fd) };
         if one.fd == fd {
             answer = closed;
         }
-        false
-    });
+    }
     answer
 }
 
@@ -262,35 +266,63 @@ fn set_lock(fd: c_int, kind: c_int, start: libc::off_t, length: libc::off_t) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::os::fd::AsRawFd;
 
     use super::super::testing::new_db;
+    use super::*;
     use crate::store::Access;
     use crate::store::sqlite::SqliteStore;
 
     fn descriptors(path: &Path) -> usize {
         let entries = std::fs::read_dir("/proc/self/fd").unwrap();
         entries
-            .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
             .filter(|leads_to| leads_to == path)
             .count()
     }
 
-    /// A process of its own for each test: `nextest` makes one; under `cargo test` other tests' files
-    /// are other files.
     #[test]
     fn a_file_that_somebody_else_has_open_is_closed_when_they_are_done() {
         let dir = tempfile::tempdir().unwrap();
         let path = new_db(dir.path()).canonicalize().unwrap();
-        drop(SqliteStore::open(&path, Access::ReadWrite).unwrap());
+        let open = || {
+            let store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
+            let open = descriptors(&path);
+            drop(store);
+            open
+        };
+        open();
         assert_eq!(descriptors(&path), 0);
-        let theirs = std::fs::File::open(&path).unwrap();
+        let theirs = File::open(&path).unwrap();
+        let first = open();
         for _ in 0..5 {
-            drop(SqliteStore::open(&path, Access::ReadWrite).unwrap());
-            assert_eq!(descriptors(&path), 2, "one is kept, and used again");
+            assert_eq!(open(), first, "those that are kept are used again");
+            assert_eq!(descriptors(&path), first);
         }
         drop(theirs);
-        drop(SqliteStore::open(&path, Access::ReadWrite).unwrap());
+        open();
         assert_eq!(descriptors(&path), 0);
+    }
+
+    #[test]
+    fn who_comes_between_the_look_and_the_closing_gets_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, byte) in [("x.db", 0x4000_0000), ("x.db-shm", 128)] {
+            let path = dir.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            let fd = reading(&path).unwrap().into_raw_fd();
+            let role = Role::of(fd);
+            let file = file_of(fd).unwrap();
+            assert!(hold_off(&Kept { fd, file, role }), "{name}");
+            let theirs = reading(&path).unwrap();
+            let lock = || set_lock(theirs.as_raw_fd(), libc::F_RDLCK, byte, 1);
+            assert!(!lock(), "{name}");
+            // SAFETY: a descriptor of this test.
+            unsafe { libc::close(fd) };
+            assert!(lock(), "{name}");
+            // They have it: then it is not closed under them.
+            let fd = reading(&path).unwrap().into_raw_fd();
+            assert!(!hold_off(&Kept { fd, file, role }), "{name}");
+        }
     }
 }
