@@ -1,7 +1,9 @@
 """A disk that fails at its Nth write, for any command in a process of its own."""
 
+import atexit
 import functools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ STEP = int(os.environ.get("DISK_STEP", "0"))
 def library() -> str:
     """The library that stands between a process and its disk; built once."""
     folder = tempfile.mkdtemp(prefix="failing-disk-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     built = os.path.join(folder, "disk.so")
     source = Path(__file__).with_name("failing_disk.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", built, source, "-ldl"], check=True)

@@ -23,6 +23,7 @@ from helpers_run import (
     messages,
     metrics_of,
 )
+from updaters.sandbox import Sandbox
 
 OF_A_RUN = ("created_at", "updated_at", "start_time", "end_time")
 SIZE = 10
@@ -31,6 +32,14 @@ SIZE = 10
 @pytest.fixture
 def world(changed_world: World) -> World:
     return changed_world
+
+
+@pytest.fixture
+def patient_world(world: World) -> Iterator[World]:
+    """With an API whose hourly limit a sweep over every write does not use up."""
+    with Sandbox(meetings=0, rate_limit=10**7) as sandbox:
+        world.sandbox = sandbox
+        yield world
 
 
 @contextmanager
@@ -79,13 +88,14 @@ def keep(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=["full", "io error"],
 )
 def test_a_run_whose_disk_fails_at_any_write(
-    world: World,
+    patient_world: World,
     tmp_path_factory: pytest.TempPathFactory,
     mode: str,
     errno: int,
     once: bool,
     says: str,
 ) -> None:
+    world = patient_world
     world.path.unlink()
     make_legacy(world.path, journal_mode=mode)
     world.put(*(meeting(1000 + n, title="x" * 500) for n in range(3 * SIZE)))
@@ -105,7 +115,7 @@ def test_a_run_whose_disk_fails_at_any_write(
         sound(world.path)
         assert "deferred" not in json.loads(run.stdout), run.stdout
         stored = world.value("SELECT COUNT(*) FROM hearings WHERE event_id NOT LIKE '90_'")
-        assert stored % SIZE == 0 or stored == 3 * SIZE + 3, told
+        assert stored % SIZE == 0, told
         assert json.loads(run.stdout)["hearings_added"] >= stored, told
         said = messages(run.stderr)
         failed = [line for line in said if line.startswith("Daily update failed: ")]
@@ -114,7 +124,7 @@ def test_a_run_whose_disk_fails_at_any_write(
             assert says in failed[0] and "unable to open" not in failed[0], (told, failed)
             assert ".db" in failed[0], (told, failed)
         else:
-            assert stored == 3 * SIZE + 3, told
+            assert stored == 3 * SIZE, told
         # There is room again.
         again = command(world.folder, world.sandbox.url, *MODULE)
         assert metrics_of(again)["errors"] == []
