@@ -136,6 +136,7 @@ impl Point {
             Self::Record
                 | Self::Begun
                 | Self::Commit
+                | Self::Applied
                 | Self::RollBack
                 | Self::Undo
                 | Self::Backup
