@@ -95,7 +95,7 @@ def test_a_lock_file_that_is_a_link_is_refused(world: World, victim: Path) -> No
 
 def test_what_is_written_beside_goes_through_no_link(clean_env: Path, victim: Path) -> None:
     mine = os.getpid()
-    for name in (f"m.prom.{mine}.tmp", f".r.md.{mine}.part", f"new.db.new-{mine}"):
+    for name in (f"m.prom.{mine}.tmp", f".r.md.{mine}.part", f"new.db.updater-new-{mine}"):
         (clean_env / name).symlink_to(victim)
     collect.replace(clean_env / "m.prom", "gauge 1\n")
     write_text(clean_env / "r.md", "report")
