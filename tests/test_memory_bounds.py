@@ -7,7 +7,7 @@ import pytest
 
 from helpers_run import MODULE, World, command, meeting, metrics_of
 
-#: Nothing here takes half of it; without bounds each of these takes more, or all there is.
+#: Nothing here takes more than 160.
 MOST_MB = 250
 MEETINGS = 16
 
