@@ -13,10 +13,10 @@ from helpers_faults import HASTE, Content, run_through, timeless, waiting
 from helpers_run import World
 from updaters.sandbox import FAULTS, Sandbox
 
-MEETINGS, SEED = 30, 4
+MEETINGS, SEED = 20, 4
 NOW = datetime.now(timezone.utc)
 #: For a soak: so many rounds of mixed faults.
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "2"))
 
 
 @pytest.fixture
